@@ -1,0 +1,86 @@
+"""jgd: minimize a JAX function, and know why it went as it did.
+
+Names are loaded when they are first used, so that `import jgd` does not import JAX.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "minimize": "jgd.api",
+    "check": "jgd.inspect",
+    "Result": "jgd.result",
+    "Status": "jgd.core.status",
+    "Objective": "jgd.core.objective",
+    "Point": "jgd.core.types",
+    "Info": "jgd.core.types",
+    "Step": "jgd.core.types",
+    "record": "jgd.core.record",
+    "static": "jgd.core.record",
+    "Descent": "jgd.methods.descent",
+    "gradient_descent": "jgd.methods.recipes",
+    "heavy_ball": "jgd.methods.recipes",
+    "nesterov": "jgd.methods.recipes",
+    "ogm": "jgd.methods.recipes",
+    "newton_raphson": "jgd.methods.recipes",
+    "newton": "jgd.methods.recipes",
+    "adam": "jgd.methods.recipes",
+    "from_optax": "jgd.methods.optax",
+    "armijo": "jgd.searches.armijo",
+    "exact": "jgd.searches.exact",
+    "silver": "jgd.searches.fixed",
+    "Recorder": "jgd.driver.recorder",
+    "Program": "jgd.driver.solve",
+    "solve": "jgd.driver.solve",
+    "compare": "jgd.study.compare",
+}
+_MODULES = {"problems": "jgd.problems", "stop": "jgd.driver.stop"}
+
+if TYPE_CHECKING:
+    from jgd import problems as problems
+    from jgd.api import minimize as minimize
+    from jgd.core.objective import Objective as Objective
+    from jgd.core.record import record as record
+    from jgd.core.record import static as static
+    from jgd.core.status import Status as Status
+    from jgd.core.types import Info as Info
+    from jgd.core.types import Point as Point
+    from jgd.core.types import Step as Step
+    from jgd.driver import stop as stop
+    from jgd.driver.recorder import Recorder as Recorder
+    from jgd.driver.solve import Program as Program
+    from jgd.driver.solve import solve as solve
+    from jgd.inspect import check as check
+    from jgd.methods.descent import Descent as Descent
+    from jgd.methods.optax import from_optax as from_optax
+    from jgd.methods.recipes import adam as adam
+    from jgd.methods.recipes import gradient_descent as gradient_descent
+    from jgd.methods.recipes import heavy_ball as heavy_ball
+    from jgd.methods.recipes import nesterov as nesterov
+    from jgd.methods.recipes import newton as newton
+    from jgd.methods.recipes import newton_raphson as newton_raphson
+    from jgd.methods.recipes import ogm as ogm
+    from jgd.result import Result as Result
+    from jgd.searches.armijo import armijo as armijo
+    from jgd.searches.exact import exact as exact
+    from jgd.searches.fixed import silver as silver
+    from jgd.study.compare import compare as compare
+
+__all__ = ["__version__", *_HOME, *_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        value = import_module(_MODULES[name])
+    elif name in _HOME:
+        value = getattr(import_module(_HOME[name]), name)
+    else:
+        raise AttributeError(f"module 'jgd' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

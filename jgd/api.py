@@ -1,0 +1,336 @@
+"""The front door: `minimize`, which checks, wraps, chooses defaults, runs, and tells."""
+
+import dataclasses
+import inspect
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jgd.clock import compile_seconds
+from jgd.core import check, tree
+from jgd.core.objective import Objective
+from jgd.core.record import record
+from jgd.core.status import Status
+from jgd.driver.recorder import Recorder, Row, read
+from jgd.driver.solve import (
+    GRID,
+    Carry,
+    Motion,
+    Program,
+    begin,
+    best,
+    column_names,
+    last_row,
+    run,
+    solve,
+)
+from jgd.driver.stop import Divergence, Evaluations, Gradient, Stall, Steps, Stop, Target, When
+from jgd.methods.optax import wrap
+from jgd.methods.recipes import gradient_descent, newton
+from jgd.result import Result, Tolerances, Work
+
+DEFAULT_TOLERANCES = {2: (1e-2, 1e-2), 4: (1e-4, 1e-6), 8: (1e-8, 1e-12)}
+"""Bytes of the widest leaf of x -> (gtol, grtol)."""
+
+NEWTON_LIMIT = 100
+"""Up to this many parameters the default method is the safe Newton, beyond it Armijo descent."""
+
+MAX_STEPS = 10_000
+
+
+@record
+class _Figures:
+    """What the host reads of a run, packed: `reals` are first and best value and the gradient's tolerance,
+    `wholes` are k, status, the counts and the discarded counts, `row` is the last row."""
+
+    reals: jax.Array
+    wholes: jax.Array
+    row: Row
+
+
+@jax.jit
+def _start(program: Program, x0: Any) -> tuple[Carry, _Figures]:
+    carry = solve(program, x0)
+    return carry, _figures(program, carry)
+
+
+@jax.jit
+def _go_on(program: Program, carry: Carry) -> tuple[Carry, _Figures]:
+    carry = run(program, carry, 2**31 - 1)
+    return carry, _figures(program, carry)
+
+
+_best = jax.jit(best)
+
+
+def _figures(program: Program, carry: Carry) -> _Figures:
+    motion = carry.motion
+    tolerance = program.stop.tests[0].tolerance(carry.memory[0][0])
+    reals = (carry.first_value, motion.best_value, tolerance.astype(motion.best_value.dtype))
+    wholes = (jnp.stack([motion.k, carry.status]), motion.counts, carry.discarded)
+    return _Figures(jnp.stack(reals), jnp.concatenate(wholes), last_row(program, carry))
+
+
+def minimize(
+    fun: Callable,
+    x0: Any = None,
+    method: Any = None,
+    *,
+    args: tuple = (),
+    gtol: float | None = None,
+    grtol: float | None = None,
+    ftol: float = 0.0,
+    xtol: float = 0.0,
+    target: float | None = None,
+    max_steps: int = MAX_STEPS,
+    max_evaluations: int | None = None,
+    stop: Any = (),
+    recorder: Recorder | None = GRID,
+    has_aux: bool = False,
+    start: Result | None = None,
+) -> Result:
+    """Minimize `fun(x, *args)` over x, starting at `x0`.
+
+    Args:
+      fun: a pure JAX function of a pytree of floats that returns a scalar (or `(scalar, aux)` with
+        `has_aux`). Hand over the same function object again and the compiled program is reused,
+        also with other data, another rate or another start.
+      x0: the start, a pytree of float arrays; its dtypes are those of the run.
+      method: `jgd.gradient_descent(...)` and its like, any optax transformation, or None: the safe
+        Newton up to 100 parameters, Armijo descent above.
+      args: further arguments of `fun`; data belongs here and not in a closure.
+      gtol, grtol: CONVERGED is max|grad| <= gtol + grtol * (the same at x0). By default (1e-8, 1e-12) in
+        float64, (1e-4, 1e-6) in float32 and (1e-2, 1e-2) in 16 bits; if only gtol is given, grtol is 0.
+      ftol, xtol: STALLED when at 8 checks in a row the value changes by at most ftol * max(|f|, 1), or no
+        entry of x by more than xtol * max|x|. By default only x that stays the same to the last bit.
+      target: TARGET_REACHED when the value is at most this.
+      max_steps, max_evaluations: budgets of steps and of evaluations of `fun`.
+      stop: further rules: a function of a `jgd.Point` that returns a boolean, a rule of `jgd.stop`, or a
+        tuple of them.
+      recorder: how much history to keep; None for none.
+      start: an earlier Result to go on from; with the same method the run goes on as if it had never
+        stopped, with another it starts at that Result's x.
+
+    Returns:
+      A `Result`; how a run ended is said there and never raised.
+
+    Raises:
+      TypeError, ValueError: for bad input, before anything is compiled, naming the argument.
+
+    >>> import jax.numpy as jnp, jgd
+    >>> result = jgd.minimize(lambda x: jnp.sum((x - 1.0) ** 2), jnp.zeros(3))
+    >>> result.status.name, result.steps
+    ('CONVERGED', 1)
+    """
+    if start is not None and x0 is None:
+        x0 = start.x
+    objective, x0, method = prepare(fun, x0, method, args, has_aux)
+    rules, tolerances = _rules(
+        tree.dtype(x0), gtol, grtol, ftol, xtol, target, max_steps, max_evaluations, stop
+    )
+    if recorder is not None and not isinstance(recorder, Recorder):
+        raise TypeError(f"recorder must be a jgd.Recorder or None, got {type(recorder).__name__}.")
+    program = Program(objective, method, rules, recorder)
+
+    compiled, began = compile_seconds(), time.perf_counter()
+    carry = None if start is None else _continued(program, start)
+    carry, figures = _start(program, x0) if carry is None else _go_on(program, carry)
+    figures = jax.device_get(figures)
+    behind = figures.reals[1] < figures.row.reals[0]
+    best_motion = jax.block_until_ready(_best(program, carry)) if behind else carry.motion
+    elapsed, compiled = time.perf_counter() - began, compile_seconds() - compiled
+    seconds = (compiled, max(elapsed - compiled, 0.0))
+    return _result(program, carry, figures, best_motion, tolerances, seconds)
+
+
+def _result(
+    program: Program,
+    carry: Carry,
+    figures: _Figures,
+    best_motion: Motion,
+    tolerances: dict[str, float],
+    seconds: tuple[float, float],
+) -> Result:
+    motion, k = carry.motion, int(figures.wholes[0])
+    first_value, _, tolerance = figures.reals.tolist()
+    history = {}
+    if carry.history is not None:
+        history = read(carry.history, column_names(program, carry), k, figures.row)
+    return Result(
+        x=motion.point.x,
+        value=motion.point.value,
+        grad=motion.point.grad,
+        aux=motion.point.aux,
+        grad_norm=float(figures.row.reals[1]),
+        status=Status(int(figures.wholes[1])),
+        steps=k,
+        best_x=best_motion.point.x,
+        best_value=best_motion.point.value,
+        best_step=int(best_motion.k),
+        first_value=first_value,
+        work=_work(figures.wholes[2:7], figures.wholes[7:12], carry, best_motion),
+        history=history,
+        tolerances=Tolerances(grad=tolerance, **tolerances),
+        method=method_name(program.method),
+        dtype=str(tree.dtype(motion.point.x)),
+        parameters=tree.size(motion.point.x),
+        compile_seconds=seconds[0],
+        run_seconds=seconds[1],
+        carry=carry,
+        structure=jax.tree.structure(program),
+    )
+
+
+def _work(counts: np.ndarray, discarded: np.ndarray, carry: Carry, best_motion: Motion) -> Work:
+    """Everything evaluated, and how many of the values led nowhere."""
+    again = discarded
+    if best_motion is not carry.motion:
+        again = again + np.asarray(best_motion.counts) - np.asarray(carry.best_origin.counts)
+    values, grads, hvps, hessians, _ = (counts + again).tolist()
+    return Work(values, grads, hvps, hessians, discarded=int(counts[4] + again[0]))
+
+
+def _continued(program: Program, start: Result) -> Carry | None:
+    """The carry of an earlier run to go on from, if it is a run of the same program."""
+    carry = dataclasses.replace(start.carry, status=jnp.zeros_like(start.carry.status))
+    fresh = jax.eval_shape(begin, program, start.x)
+    described = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), (carry, fresh))
+    same = jax.tree.structure(program) == start.structure and described[0] == described[1]
+    return carry if same else None
+
+
+def prepare(fun: Callable, x0: Any, method: Any, args: tuple, has_aux: bool) -> tuple[Objective, Any, Any]:
+    """The objective, the start as arrays and the method, checked without compiling anything."""
+    if not callable(fun):
+        raise TypeError(f"fun must be a function of x, got {type(fun).__name__}.")
+    if not isinstance(args, tuple):
+        raise TypeError(f"args must be a tuple of further arguments, got {type(args).__name__}; write args=(data,).")
+    traced = [leaf for leaf in jax.tree.leaves((x0, args, method)) if isinstance(leaf, jax.core.Tracer)]
+    if traced:
+        raise TypeError(
+            "minimize cannot be differentiated, jitted or vmapped: x0, args or the method's numbers are "
+            "being traced. Use jgd.solve inside a program; derivatives of a solution are not available."
+        )
+    x0 = _floats(x0)
+    _check_arity(fun, x0, args)
+    args = jax.tree.map(jnp.asarray, args)
+    _check_output(fun, x0, args, has_aux)
+    return Objective(fun, args, has_aux), x0, as_method(method, x0)
+
+
+def _floats(x0: Any) -> Any:
+    """x0 with float arrays for leaves, or one sentence on what is wrong with it."""
+    leaves = jax.tree_util.tree_leaves_with_path(x0)
+    if not leaves or not sum(np.size(leaf) for _, leaf in leaves):
+        raise ValueError("x0 has no entries: give a float array, or a pytree of them.")
+    for path, leaf in leaves:
+        where = f"x0{jax.tree_util.keystr(path)}"
+        try:
+            kind = jnp.result_type(leaf)
+        except TypeError:
+            raise TypeError(f"{where} must be a float array, got {type(leaf).__name__}.") from None
+        if jnp.issubdtype(kind, jnp.complexfloating):
+            raise TypeError(f"{where} is complex; give its real and imaginary parts as two float arrays.")
+        if not jnp.issubdtype(kind, jnp.floating):
+            raise TypeError(f"{where} must be of a float dtype, got {kind}; write it as floats, for example 1.0.")
+        if not np.isfinite(np.asarray(leaf, dtype=np.float64)).all():
+            raise ValueError(f"{where} has entries that are NaN or infinite.")
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype=jnp.result_type(leaf)), x0)
+
+
+def _check_arity(fun: Callable, x0: Any, args: tuple) -> None:
+    try:
+        signature = inspect.signature(fun)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(x0, *args)
+    except TypeError as error:
+        raise TypeError(
+            f"fun{signature} cannot be called with x0 and {len(args)} further arguments ({error}); "
+            "data is passed as args=(...)."
+        ) from None
+
+
+def _check_output(fun: Callable, x0: Any, args: tuple, has_aux: bool) -> None:
+    """One sentence if fun does not return a real scalar; an error inside fun comes out as it is."""
+    out = jax.eval_shape(fun, x0, *args)
+    if has_aux:
+        if not (isinstance(out, tuple) and len(out) == 2):
+            raise TypeError("fun must return (value, aux) where has_aux=True.")
+        out = out[0]
+    elif isinstance(out, tuple) and len(out) == 2:
+        raise TypeError("fun returns two things: pass has_aux=True if the second is auxiliary output.")
+    if not hasattr(out, "shape"):
+        raise TypeError(f"fun must return a scalar, got {type(out).__name__}.")
+    if out.shape != ():
+        raise TypeError(
+            f"fun must return a scalar, got shape {out.shape}; sum or average it, for example jnp.sum(r**2) "
+            "of residuals r."
+        )
+    if not jnp.issubdtype(out.dtype, jnp.floating):
+        raise TypeError(f"fun must return a real float, got {out.dtype}.")
+
+
+def as_method(method: Any, x0: Any) -> Any:
+    """The method itself, an optax transformation wrapped, or the default by size."""
+    if method is None:
+        return newton() if tree.size(x0) <= NEWTON_LIMIT else gradient_descent()
+    if isinstance(method, optax.GradientTransformation):
+        return wrap(method)
+    if isinstance(method, type) or not (hasattr(method, "init") and hasattr(method, "step")):
+        hint = "; call it to make one" if callable(method) else ""
+        name = getattr(method, "__name__", type(method).__name__)
+        raise TypeError(
+            f"method must be a jgd method, an optax transformation or None, got {name}{hint}."
+        )
+    return method
+
+
+def method_name(method: Any) -> str:
+    """What a summary calls the method."""
+    return getattr(method, "name", type(method).__name__)
+
+
+def _rules(
+    dtype: Any,
+    gtol: float | None,
+    grtol: float | None,
+    ftol: float,
+    xtol: float,
+    target: float | None,
+    max_steps: int,
+    max_evaluations: int | None,
+    stop: Any,
+) -> tuple[Stop, dict[str, float]]:
+    """The rules of a run and the tolerances as they are printed."""
+    default_gtol, default_grtol = DEFAULT_TOLERANCES[min(dtype.itemsize, 8)]
+    if grtol is None:
+        grtol = default_grtol if gtol is None else 0.0
+    gtol = default_gtol if gtol is None else gtol
+    target = -np.inf if target is None else target
+    tolerances = {"gtol": gtol, "grtol": grtol, "ftol": ftol, "xtol": xtol}
+    for name, tolerance in tolerances.items():
+        check.number(name, tolerance, least=0)
+    if target != -np.inf:
+        check.number("target", target)
+    tests: list[Any] = [Gradient(gtol, grtol), Target(target), Divergence()]
+    checks: list[Any] = [Stall(ftol, xtol)]
+    for rule in stop if isinstance(stop, tuple | list) else (stop,):
+        if hasattr(rule, "going"):
+            tests.append(rule)
+        elif hasattr(rule, "check"):
+            checks.append(rule)
+        elif callable(rule):
+            tests.append(When(rule))
+        else:
+            raise TypeError(f"stop must be a function of a Point or a rule of jgd.stop, got {type(rule).__name__}.")
+    if max_evaluations is not None:
+        tests.append(Evaluations(check.whole("max_evaluations", max_evaluations)))
+    tests.append(Steps(check.whole("max_steps", max_steps, least=0)))
+    return Stop(tuple(tests), tuple(checks)), {**tolerances, "target": target}

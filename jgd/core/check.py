@@ -1,0 +1,41 @@
+"""Checks of hyper-parameters at construction, in one sentence each."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+
+def number(name: str, value: Any, *, above: float | None = None, below: float | None = None,
+           least: float | None = None) -> None:
+    """Raise unless `value` is a finite real number (or an array or tracer of them) within bounds.
+
+    Values that are traced are let through: what they will be is not known yet.
+    """
+    if isinstance(value, jax.core.Tracer):
+        return
+    try:
+        values = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number, got {value!r}.") from None
+    if isinstance(value, str | bool):
+        raise TypeError(f"{name} must be a number, got {value!r}.")
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} must be finite, got {value!r}.")
+    if above is not None and not (values > above).all():
+        wanted = "positive" if above == 0 else f"greater than {above:g}"
+        raise ValueError(f"{name} must be {wanted}, got {value!r}.")
+    if least is not None and not (values >= least).all():
+        wanted = "non-negative" if least == 0 else f"at least {least:g}"
+        raise ValueError(f"{name} must be {wanted}, got {value!r}.")
+    if below is not None and not (values < below).all():
+        raise ValueError(f"{name} must be less than {below:g}, got {value!r}.")
+
+
+def whole(name: str, value: Any, *, least: int = 1) -> int:
+    """`value` as an int; raise unless it is a whole number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} must be a whole number, got {value!r}.")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}.")
+    return int(value)

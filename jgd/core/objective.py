@@ -1,0 +1,92 @@
+"""The objective: a pure function of x, and everything that is derived from it."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jgd.core import tree
+from jgd.core.record import record, static
+from jgd.core.types import Point
+
+HESSIAN_LIMIT = 2**31
+"""The largest dense Hessian that is formed, in bytes."""
+
+
+@partial(jax.jit, static_argnums=(0, 3), inline=True)
+def value_aux_and_grad(fun: Callable, x: Any, args: tuple, has_aux: bool) -> Any:
+    """((value, aux), grad) of `fun(x, *args)`; traced once for each function, shape and dtype."""
+    if has_aux:
+        return jax.value_and_grad(fun, has_aux=True)(x, *args)
+    value, grad = jax.value_and_grad(fun)(x, *args)
+    return (value, None), grad
+
+
+@record
+class Objective:
+    """The function to minimize, `fun(x, *args) -> scalar`, or `-> (scalar, aux)` with `has_aux`.
+
+    `fun` is pure JAX and compared by identity: hand over the same function object to reuse a
+    compiled program, and data through `args`, whose leaves may change without recompiling.
+    """
+
+    fun: Callable = static()
+    args: tuple = ()
+    has_aux: bool = static(default=False)
+
+    def at(self, k: Any) -> "Objective":
+        """The objective of step k: the same at every step."""
+        del k
+        return self
+
+    def value(self, x: Any) -> jax.Array:
+        """f(x)."""
+        out = self.fun(x, *self.args)
+        return out[0] if self.has_aux else out
+
+    def evaluate(self, to: Any) -> Point:
+        """The Point at `to`; a Point that was evaluated already is handed back as it is."""
+        if isinstance(to, Point):
+            return to
+        (value, aux), grad = value_aux_and_grad(self.fun, to, self.args, self.has_aux)
+        return Point(to, value, grad, aux)
+
+    def grad(self, x: Any) -> Any:
+        """The gradient at x, a pytree like x."""
+        return value_aux_and_grad(self.fun, x, self.args, self.has_aux)[1]
+
+    def hvp(self, x: Any) -> Callable[[Any], Any]:
+        """v -> H(x) v, each product costing about two gradients, at the highest matmul precision."""
+
+        def product(v: Any) -> Any:
+            with jax.default_matmul_precision("highest"):
+                return jax.jvp(self.grad, (x,), (v,))[1]
+
+        return product
+
+    def hessian(self, x: Any) -> jax.Array:
+        """The dense Hessian at x, of shape (n, n) over the ravelled x.
+
+        Raises ValueError if it would take more than `HESSIAN_LIMIT` bytes.
+        """
+        flat, unravel = tree.ravel(x)
+        needed = flat.size**2 * flat.dtype.itemsize
+        if needed > HESSIAN_LIMIT:
+            raise ValueError(
+                f"A dense Hessian of {flat.size:,} parameters takes {needed / 2**30:,.1f} GiB "
+                f"(limit {HESSIAN_LIMIT / 2**30:.0f} GiB): use a matrix-free method instead, for "
+                "example jgd.gradient_descent() or optax.lbfgs()."
+            )
+
+        def grad(v: jax.Array) -> jax.Array:
+            return tree.ravel(self.grad(unravel(v)))[0]
+
+        with jax.default_matmul_precision("highest"):
+            hessian = jax.jacfwd(grad)(flat)
+        return (hessian + hessian.T) * jnp.asarray(0.5, hessian.dtype)
+
+    def stationarity(self, point: Point) -> Any:
+        """What is zero at a solution: the gradient."""
+        return point.grad

@@ -1,0 +1,72 @@
+"""Why a run ended: the statuses, one message each, in three groups."""
+
+from enum import IntEnum
+
+
+class Status(IntEnum):
+    """Why a run ended; `Status(code).message` says it in a sentence."""
+
+    RUNNING = 0
+    CONVERGED = 1
+    TARGET_REACHED = 2
+    STALLED = 3
+    PRECISION_LIMIT = 4
+    MAX_STEPS = 5
+    MAX_EVALUATIONS = 6
+    STOPPED_BY_RULE = 7
+    SEARCH_FAILED = 8
+    DIVERGED = 9
+    NONFINITE = 10
+    NONFINITE_START = 11
+
+    @property
+    def message(self) -> str:
+        """One sentence on why the run ended."""
+        return _MESSAGES[self]
+
+    @property
+    def ok(self) -> bool:
+        """Whether the run reached what it was asked for."""
+        return self in (Status.CONVERGED, Status.TARGET_REACHED)
+
+    @property
+    def usable(self) -> bool:
+        """Whether the answer can be used although the run was cut short."""
+        return self.ok or self in _USABLE
+
+    @property
+    def failed(self) -> bool:
+        """Whether the run went wrong."""
+        return not self.usable and self is not Status.RUNNING
+
+
+_USABLE = (
+    Status.PRECISION_LIMIT,
+    Status.MAX_STEPS,
+    Status.MAX_EVALUATIONS,
+    Status.STOPPED_BY_RULE,
+)
+
+_MESSAGES = {
+    Status.RUNNING: "The run has not ended yet.",
+    Status.CONVERGED: "The gradient test is met.",
+    Status.TARGET_REACHED: "The value reached the target.",
+    Status.STALLED: "The value or the step no longer moves, and the gradient test is not met.",
+    Status.PRECISION_LIMIT: (
+        "The next steps are smaller than this dtype can resolve; float64 or other scales go further."
+    ),
+    Status.MAX_STEPS: "The budget of steps is used up.",
+    Status.MAX_EVALUATIONS: "The budget of evaluations is used up.",
+    Status.STOPPED_BY_RULE: "A rule given in stop= fired.",
+    Status.SEARCH_FAILED: (
+        "The method found no acceptable step: the function may not be smooth here, "
+        "or the direction is not one of descent."
+    ),
+    Status.DIVERGED: "The value rose far above the best one seen: the steps are too long.",
+    Status.NONFINITE: (
+        "The value or the gradient became NaN or infinite; x is the last point where it was not."
+    ),
+    Status.NONFINITE_START: (
+        "The value or the gradient is NaN or infinite at the start: choose another x0."
+    ),
+}

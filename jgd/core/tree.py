@@ -1,0 +1,82 @@
+"""Arithmetic on pytrees of float arrays: the few operations that methods and the driver need."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.flatten_util import ravel_pytree
+
+Tree = Any
+
+
+def add_scaled(x: Tree, rate: Any, d: Tree) -> Tree:
+    """x + rate * d, each leaf in its own dtype."""
+    return jax.tree.map(lambda a, b: a + jnp.asarray(rate, a.dtype) * b, x, d)
+
+
+def scale(rate: Any, d: Tree) -> Tree:
+    """rate * d, each leaf in its own dtype."""
+    return jax.tree.map(lambda b: jnp.asarray(rate, b.dtype) * b, d)
+
+
+def subtract(x: Tree, y: Tree) -> Tree:
+    """x - y."""
+    return jax.tree.map(jnp.subtract, x, y)
+
+
+def negative(x: Tree) -> Tree:
+    """-x."""
+    return jax.tree.map(jnp.negative, x)
+
+
+def zeros_like(x: Tree) -> Tree:
+    """A tree of zeros with the shapes and dtypes of x."""
+    return jax.tree.map(jnp.zeros_like, x)
+
+
+def dtype(x: Tree) -> jnp.dtype:
+    """The widest float dtype among the leaves: the one scalars about x are kept in."""
+    return max((leaf.dtype for leaf in jax.tree.leaves(x)), key=lambda d: d.itemsize)
+
+
+def _total(parts: list[jax.Array], combine: Callable, wide: jnp.dtype) -> jax.Array:
+    total = parts[0].astype(wide)
+    for part in parts[1:]:
+        total = combine(total, part.astype(wide))
+    return total
+
+
+def dot(x: Tree, y: Tree) -> jax.Array:
+    """The inner product of two trees, at the highest matmul precision."""
+    pairs = zip(jax.tree.leaves(x), jax.tree.leaves(y), strict=True)
+    parts = [jnp.vdot(a, b, precision=lax.Precision.HIGHEST) for a, b in pairs]
+    return _total(parts, jnp.add, dtype(x))
+
+
+def norm_inf(x: Tree) -> jax.Array:
+    """The largest absolute entry; NaN if any entry is NaN."""
+    parts = [jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(x) if leaf.size]
+    return _total(parts, jnp.maximum, dtype(x))
+
+
+def all_finite(x: Tree) -> jax.Array:
+    """Whether every entry is finite."""
+    parts = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(x)]
+    return jnp.stack(parts).all()
+
+
+def size(x: Tree) -> int:
+    """The number of entries."""
+    return sum(leaf.size for leaf in jax.tree.leaves(x))
+
+
+def ravel(x: Tree) -> tuple[jax.Array, Callable[[jax.Array], Tree]]:
+    """x as one vector, and the way back."""
+    return ravel_pytree(x)
+
+
+def select(condition: jax.Array, x: Tree, y: Tree) -> Tree:
+    """x where the scalar condition holds, else y, without computing on either."""
+    return lax.cond(condition, lambda: x, lambda: y)

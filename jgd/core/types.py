@@ -1,0 +1,93 @@
+"""The things that go round the circle: points, steps, what a step reports, and the method that takes it."""
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import jax
+
+from jgd.core.record import record
+from jgd.core.status import Status
+
+if TYPE_CHECKING:
+    from jgd.core.objective import Objective
+
+Scalar = Any
+
+
+@record
+class Point:
+    """A position and what the objective says there: `value == f(x)` and `grad == grad f(x)`, always.
+
+    `x` and `grad` are pytrees of the same structure, `value` a scalar, `aux` what the objective
+    returned beside its value (None if nothing).
+    """
+
+    x: Any
+    value: jax.Array
+    grad: Any
+    aux: Any = None
+
+
+@record
+class Info:
+    """What the reader of a run wants to know of one step; the same columns for every method.
+
+    `rate` is the step's length in units of its direction, `accepted` whether the step was taken.
+    `values`, `grads`, `hvps` and `hessians` count what the method evaluated itself (the driver adds
+    its own evaluation), `rejected` how many of those evaluations were trials thrown away. `status` is
+    RUNNING, or why the method can go no further. A column that is a Python number or one of the
+    method's own hyper-parameters costs nothing in the loop.
+    """
+
+    rate: Scalar = float("nan")
+    accepted: Scalar = True
+    values: Scalar = 0
+    grads: Scalar = 0
+    hvps: Scalar = 0
+    hessians: Scalar = 0
+    rejected: Scalar = 0
+    status: Scalar = int(Status.RUNNING)
+
+
+@record
+class Step:
+    """A method's proposal: where `to` go (an x, or a Point it has evaluated already), its next state, its Info."""
+
+    to: Any
+    state: Any
+    info: Info
+
+
+class Method(Protocol):
+    """How to move: never loops over steps, never stops a run, never evaluates for the record."""
+
+    def init(self, f: "Objective", point: Point) -> Any:
+        """The state before the first step."""
+        ...
+
+    def step(self, f: "Objective", point: Point, state: Any) -> Step:
+        """The next proposal; the returned state has the structure and dtypes of the given one."""
+        ...
+
+
+class Direction(Protocol):
+    """Which way to go from a point."""
+
+    def init(self, f: "Objective", point: Point) -> Any:
+        """The state before the first step."""
+        ...
+
+    def __call__(self, f: "Objective", p: Point, s: Any) -> tuple[Any, Any, Info]:
+        """The direction d (a pytree like x), the next state, and what finding d took."""
+        ...
+
+
+class Search(Protocol):
+    """How far to go along a direction."""
+
+    def init(self, f: "Objective", point: Point) -> Any:
+        """The state before the first step."""
+        ...
+
+    def __call__(self, f: "Objective", p: Point, d: Any, s: Any) -> Step:
+        """The step along d."""
+        ...

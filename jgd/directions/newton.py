@@ -1,0 +1,52 @@
+"""Newton's directions: the pure one, and the one that is always of descent."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jgd.core import tree
+from jgd.core.objective import Objective
+from jgd.core.record import record
+from jgd.core.types import Info, Point
+from jgd.linalg.dense import solve_shifted
+
+
+@record
+class NewtonRaphson:
+    """d = -H(x)^-1 grad f(x), whatever the signs of H's eigenvalues.
+
+    Where H is indefinite d may lead uphill or to a saddle; where it is singular d is not finite.
+    Reference: Nocedal & Wright (2006), Numerical Optimization, eq. 2.15.
+    """
+
+    def init(self, f: Objective, point: Point) -> None:
+        """No state."""
+
+    def __call__(self, f: Objective, p: Point, s: None) -> tuple[Any, None, Info]:
+        """The solution of H d = -grad."""
+        grad, unravel = tree.ravel(p.grad)
+        return unravel(jnp.linalg.solve(f.hessian(p.x), -grad)), None, Info(hessians=1)
+
+
+@record
+class SafeNewton:
+    """d = -(H(x) + tau I)^-1 grad f(x), with the smallest tried tau >= 0 that makes d a descent direction.
+
+    The state is tau, reported for every step as `shift`.
+    Reference: Nocedal & Wright (2006), Numerical Optimization, algorithms 3.2 and 3.3.
+    """
+
+    def init(self, f: Objective, point: Point) -> jax.Array:
+        """No shift yet."""
+        return jnp.zeros((), tree.dtype(point.x))
+
+    def __call__(self, f: Objective, p: Point, s: jax.Array) -> tuple[Any, jax.Array, Info]:
+        """The solution of (H + tau I) d = -grad."""
+        grad, unravel = tree.ravel(p.grad)
+        d, shift = solve_shifted(f.hessian(p.x), -grad)
+        return unravel(d), shift.astype(s.dtype), Info(hessians=1)
+
+    def report(self, state: jax.Array) -> dict[str, jax.Array]:
+        """What was added to the Hessian's diagonal."""
+        return {"shift": state}

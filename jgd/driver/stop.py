@@ -1,0 +1,228 @@
+"""When to stop: tests made at every step, and checks made at the recorded steps.
+
+A test stands in the predicate of the loop and stores nothing; `going` is written so that NaN ends the
+run. A check sees two successive points and may remember; it is made at every step up to 64, then at
+every 2nd, 4th, ... so never later than by a 32nd of the steps taken.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+
+from jgd.core import tree
+from jgd.core.objective import Objective
+from jgd.core.record import record, static
+from jgd.core.status import Status
+from jgd.core.types import Point
+
+
+@record
+class Progress:
+    """What a test sees: the step number, the point, the best value so far, values evaluated so far."""
+
+    k: Any
+    point: Point
+    best_value: Any
+    values: Any
+
+
+class Test(Protocol):
+    """A test of every step."""
+
+    @property
+    def status(self) -> Status:
+        """What the run ends with when the test no longer holds."""
+        ...
+
+    def init(self, f: Objective, point: Point) -> Any:
+        """What the test needs to know of the start."""
+        ...
+
+    def going(self, f: Objective, now: Progress, memory: Any) -> jax.Array:
+        """Whether to go on; False for NaN."""
+        ...
+
+
+class Check(Protocol):
+    """A check of the recorded steps."""
+
+    def init(self, f: Objective, point: Point) -> Any:
+        """The memory before the first step."""
+        ...
+
+    def check(self, f: Objective, old: Point, new: Point, memory: Any) -> tuple[jax.Array, Any]:
+        """(status, memory) after a step from `old` to `new`."""
+        ...
+
+
+@record
+class Gradient:
+    """Stop when the largest entry of the gradient is <= gtol + grtol * (the same at the start)."""
+
+    gtol: Any
+    grtol: Any = 0.0
+    status = Status.CONVERGED
+
+    def init(self, f: Objective, point: Point) -> jax.Array:
+        """The size of the gradient at the start."""
+        return tree.norm_inf(f.stationarity(point))
+
+    def tolerance(self, memory: jax.Array) -> jax.Array:
+        """What the gradient is held against."""
+        gtol, grtol = (jnp.asarray(part, memory.dtype) for part in (self.gtol, self.grtol))
+        return gtol + grtol * memory
+
+    def going(self, f: Objective, now: Progress, memory: jax.Array) -> jax.Array:
+        """Whether the gradient is still larger than the tolerance."""
+        return tree.norm_inf(f.stationarity(now.point)) > self.tolerance(memory)
+
+
+@record
+class Target:
+    """Stop when the value is <= target."""
+
+    target: Any
+    status = Status.TARGET_REACHED
+
+    def init(self, f: Objective, point: Point) -> None:
+        """No memory."""
+
+    def going(self, f: Objective, now: Progress, memory: None) -> jax.Array:
+        """Whether the value is still above the target."""
+        return now.point.value > jnp.asarray(self.target, now.point.value.dtype)
+
+
+@record
+class Divergence:
+    """Stop when the value is above the best one seen by more than factor * max(1, |f(x0)|)."""
+
+    factor: Any = 1e8
+    status = Status.DIVERGED
+
+    def init(self, f: Objective, point: Point) -> jax.Array:
+        """The rise that is called divergence; at least a hundredth of what the dtype can hold."""
+        dtype = point.value.dtype
+        rise = jnp.asarray(self.factor, dtype) * jnp.maximum(jnp.abs(point.value), 1)
+        return jnp.minimum(rise, jnp.finfo(dtype).max / 100)
+
+    def going(self, f: Objective, now: Progress, memory: jax.Array) -> jax.Array:
+        """Whether the value is still near the best one."""
+        return now.point.value - now.best_value < memory
+
+
+@record
+class Evaluations:
+    """Stop when the objective was evaluated `limit` times."""
+
+    limit: Any
+    status = Status.MAX_EVALUATIONS
+
+    def init(self, f: Objective, point: Point) -> None:
+        """No memory."""
+
+    def going(self, f: Objective, now: Progress, memory: None) -> jax.Array:
+        """Whether evaluations are left."""
+        return now.values < jnp.asarray(self.limit, jnp.int32)
+
+
+@record
+class Steps:
+    """Stop after `limit` steps."""
+
+    limit: Any
+    status = Status.MAX_STEPS
+
+    def init(self, f: Objective, point: Point) -> None:
+        """No memory."""
+
+    def going(self, f: Objective, now: Progress, memory: None) -> jax.Array:
+        """Whether steps are left."""
+        return now.k < jnp.asarray(self.limit, jnp.int32)
+
+
+@record
+class When:
+    """Stop when `condition(point)` holds, a pure function of a Point that returns a boolean scalar."""
+
+    condition: Callable[[Point], jax.Array] = static()
+    status = Status.STOPPED_BY_RULE
+
+    def init(self, f: Objective, point: Point) -> None:
+        """No memory."""
+
+    def going(self, f: Objective, now: Progress, memory: None) -> jax.Array:
+        """Whether the condition does not hold yet."""
+        return ~jnp.asarray(self.condition(now.point), bool)
+
+
+@record
+class Stall:
+    """Stop when the value or the step no longer moves at `patience` checks in a row.
+
+    The step does not move if it changes no entry of x by more than xtol * (the largest entry of x):
+    with xtol = 0, if x is the same to the last bit. The value does not move if it changes by at most
+    ftol * max(|f|, 1), ftol > 0. STALLED, or PRECISION_LIMIT if x is the same to the last bit after
+    the value had fallen.
+    """
+
+    ftol: Any = 0.0
+    xtol: Any = 0.0
+    patience: Any = 8
+
+    def init(self, f: Objective, point: Point) -> tuple[jax.Array, jax.Array]:
+        """No check failed yet; the value at the start."""
+        return jnp.zeros((), jnp.int32), point.value
+
+    def check(self, f: Objective, old: Point, new: Point, memory: Any) -> tuple[jax.Array, Any]:
+        """Whether this step was one too many that did not move."""
+        count, first = memory
+        step = tree.norm_inf(tree.subtract(new.x, old.x))
+        still = step <= jnp.asarray(self.xtol, step.dtype) * tree.norm_inf(new.x)
+        change, ftol = jnp.abs(new.value - old.value), jnp.asarray(self.ftol, new.value.dtype)
+        flat = (ftol > 0) & (change <= ftol * jnp.maximum(jnp.abs(new.value), 1))
+        count = jnp.where(still | flat, count + 1, jnp.zeros_like(count))
+        exhausted = (step == 0) & (new.value < first)
+        reason = jnp.where(exhausted, Status.PRECISION_LIMIT, Status.STALLED)
+        fires = count >= jnp.asarray(self.patience, count.dtype)
+        return jnp.where(fires, reason, Status.RUNNING).astype(jnp.int32), (count, first)
+
+
+@record
+class Stop:
+    """The rules of a run: the first test that fails gives the status, else the first check that fires."""
+
+    tests: tuple[Any, ...]
+    checks: tuple[Any, ...] = (Stall(),)
+
+    def init(self, f: Objective, point: Point) -> tuple[tuple, tuple]:
+        """The memories of the tests and of the checks."""
+        return (
+            tuple(test.init(f, point) for test in self.tests),
+            tuple(check.init(f, point) for check in self.checks),
+        )
+
+    def going(self, f: Objective, now: Progress, memories: tuple) -> jax.Array:
+        """Whether every test holds."""
+        holds = jnp.ones((), bool)
+        for test, memory in zip(self.tests, memories, strict=True):
+            holds = holds & test.going(f, now, memory)
+        return holds
+
+    def verdict(self, f: Objective, now: Progress, memories: tuple) -> jax.Array:
+        """The status of the first test that does not hold; RUNNING if all do."""
+        status = jnp.asarray(Status.RUNNING, jnp.int32)
+        for test, memory in reversed(list(zip(self.tests, memories, strict=True))):
+            holds = test.going(f, now, memory)
+            status = jnp.where(holds, status, jnp.asarray(test.status, jnp.int32))
+        return status
+
+    def check(self, f: Objective, old: Point, new: Point, memories: tuple) -> tuple[jax.Array, tuple]:
+        """The status of the first check that fires, and the memories of all."""
+        status, kept = jnp.asarray(Status.RUNNING, jnp.int32), []
+        for rule, memory in zip(self.checks, memories, strict=True):
+            fired, memory = rule.check(f, old, new, memory)
+            status = jnp.where(status == Status.RUNNING, fired, status)
+            kept.append(memory)
+        return status, tuple(kept)

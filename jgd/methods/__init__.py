@@ -1,0 +1,1 @@
+"""Methods: what proposes the next point."""

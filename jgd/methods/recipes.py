@@ -1,0 +1,142 @@
+"""The methods users name: each a factory that puts the parts together."""
+
+from collections.abc import Callable
+from typing import Any
+
+import optax
+
+from jgd.core import check
+from jgd.directions.momentum import Accelerated, HeavyBall, LookAhead, Optimized
+from jgd.directions.newton import NewtonRaphson, SafeNewton
+from jgd.directions.steepest import Steepest
+from jgd.methods.descent import Descent
+from jgd.methods.optax import OptaxMethod, from_optax
+from jgd.searches.armijo import Armijo
+from jgd.searches.fixed import Fixed, Scheduled
+
+
+def _search(learning_rate: Any) -> Any:
+    """The search that a learning rate stands for: a number, a schedule, or a search as it is."""
+    if learning_rate is None:
+        return Armijo()
+    if hasattr(learning_rate, "init") and callable(learning_rate):
+        return learning_rate
+    if callable(learning_rate):
+        return Scheduled(learning_rate)
+    check.number("learning_rate", learning_rate, above=0)
+    return Fixed(learning_rate)
+
+
+def gradient_descent(learning_rate: Any = None, momentum: Any = None, nesterov: bool = False) -> Descent:
+    """Gradient descent: x+ = x - learning_rate * grad f(x).
+
+    Args:
+      learning_rate: a positive number (in units of x per unit of gradient), an optax schedule
+        `step -> rate`, or a search (`jgd.armijo()`, `jgd.exact()`, `jgd.silver(1/L)`). None, the
+        default, is Armijo backtracking.
+      momentum: None for none; else beta in [0, 1), and v <- beta v - grad, x+ = x + rate v.
+      nesterov: with momentum, take the gradient at the look-ahead point.
+
+    Raises:
+      TypeError, ValueError: for a rate that is not positive and finite, a momentum outside [0, 1),
+        or `nesterov` without a momentum.
+
+    Reference: Cauchy (1847); Polyak (1964), eq. 9; Nesterov (2004), scheme 2.2.11.
+
+    >>> import jax.numpy as jnp, jgd
+    >>> result = jgd.minimize(lambda x: jnp.sum(x**2), jnp.ones(2), jgd.gradient_descent(0.25))
+    >>> result.status.name
+    'CONVERGED'
+    """
+    search = _search(learning_rate)
+    if momentum is None:
+        if nesterov:
+            raise ValueError("nesterov=True needs a momentum, for example momentum=0.9.")
+        return Descent(Steepest(), search, "gradient_descent")
+    check.number("momentum", momentum, least=0, below=1)
+    direction = LookAhead(momentum) if nesterov else HeavyBall(momentum)
+    return Descent(direction, search, "gradient_descent")
+
+
+def heavy_ball(learning_rate: Any, momentum: Any = 0.9) -> Descent:
+    """The heavy-ball method: x+ = x - learning_rate * grad f(x) + momentum * (x - x_before).
+
+    On a quadratic with eigenvalues in [mu, L] the best constants are
+    learning_rate = 4/(sqrt L + sqrt mu)^2 and momentum = ((sqrt kappa - 1)/(sqrt kappa + 1))^2,
+    kappa = L/mu. On other convex functions they may cycle for ever.
+
+    Raises TypeError or ValueError for a rate that is not positive or a momentum outside [0, 1).
+    Reference: Polyak (1964), Some methods of speeding up the convergence of iteration methods.
+    """
+    check.number("momentum", momentum, least=0, below=1)
+    return Descent(HeavyBall(momentum), _search(learning_rate), "heavy_ball")
+
+
+def nesterov(learning_rate: Any, momentum: Any = None) -> Descent:
+    """Nesterov's accelerated gradient: x+ = y - h grad f(y), y+ = x+ + beta (x+ - x).
+
+    h is `learning_rate`, best 1/L. `momentum` is beta in [0, 1), for a strongly convex function best
+    (sqrt kappa - 1)/(sqrt kappa + 1); None, the default, lets it grow as (t_k - 1)/t_{k+1}, for convex
+    functions. The Point of the run is y, where the gradient is taken.
+
+    Raises TypeError or ValueError for a rate that is not positive or a momentum outside [0, 1).
+    Reference: Nesterov (1983); Nesterov (2004), Introductory Lectures, scheme 2.2.11.
+    """
+    if momentum is None:
+        return Descent(Accelerated(), _search(learning_rate), "nesterov")
+    check.number("momentum", momentum, least=0, below=1)
+    return Descent(LookAhead(momentum), _search(learning_rate), "nesterov")
+
+
+def ogm(steps: int, learning_rate: Any) -> Descent:
+    """The optimized gradient method over `steps` steps: the best worst case of all first-order methods.
+
+    `learning_rate` is 1/L for an L-smooth convex function; after `steps` steps
+    f - f* <= L R^2 / (2 theta_N^2), R the distance from the start to the minimizer. Run it with
+    `max_steps=steps`; further steps begin the plan afresh.
+
+    Raises TypeError or ValueError for steps below 1 or a rate that is not positive.
+    Reference: Kim & Fessler (2016), Optimized first-order methods for smooth convex minimization.
+    """
+    check.number("learning_rate", learning_rate, above=0)
+    return Descent(Optimized(check.whole("steps", steps)), Fixed(learning_rate), "ogm")
+
+
+def newton_raphson() -> Descent:
+    """Newton-Raphson, pure: x+ = x - H(x)^-1 grad f(x), the full step, come what may.
+
+    One step on a quadratic, errors that square near a regular minimum, the same iterates under any
+    linear change of variables; but it may climb, it is drawn to saddles, and a singular Hessian makes
+    the step infinite. It is here to be compared with; `newton()` is the safe one.
+    Reference: Nocedal & Wright (2006), Numerical Optimization, eq. 2.15.
+    """
+    return Descent(NewtonRaphson(), Fixed(1.0), "newton_raphson")
+
+
+def newton() -> Descent:
+    """Newton's method made safe: x+ = x - rate (H(x) + tau I)^-1 grad f(x).
+
+    tau >= 0 is the first tried that makes the matrix positive definite (reported for each step as
+    `shift`), and rate backtracks from 1 to a sufficient decrease. The dense Hessian takes n^2 numbers.
+    Raises ValueError when the Hessian would not fit.
+    Reference: Nocedal & Wright (2006), Numerical Optimization, algorithms 3.2 and 3.3.
+    """
+    return Descent(SafeNewton(), Armijo(growth=None), "newton")
+
+
+def adam(learning_rate: float | Callable = 1e-3, b1: Any = 0.9, b2: Any = 0.999,
+         eps: Any = 1e-8) -> OptaxMethod:
+    """Adam, optax's: each coordinate's rate divided by the root of its mean squared gradient.
+
+    m <- b1 m + (1 - b1) g, v <- b2 v + (1 - b2) g^2, x+ = x - learning_rate m^ / (sqrt v^ + eps), with
+    m^ = m/(1 - b1^t), v^ = v/(1 - b2^t). `learning_rate` is a positive number or an optax schedule.
+
+    Raises TypeError or ValueError for a rate that is not positive or decays outside [0, 1).
+    Reference: Kingma & Ba (2015), Adam: a method for stochastic optimization, algorithm 1.
+    """
+    if not callable(learning_rate):
+        check.number("learning_rate", learning_rate, above=0)
+    check.number("b1", b1, least=0, below=1)
+    check.number("b2", b2, least=0, below=1)
+    check.number("eps", eps, least=0)
+    return from_optax(optax.adam, learning_rate=learning_rate, b1=b1, b2=b2, eps=eps)

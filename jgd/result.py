@@ -1,0 +1,148 @@
+"""The result of a run: where it ended, why, what it took, and its history."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from jgd.core.status import Status
+from jgd.driver.solve import Carry
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a run evaluated: everything that was executed, and how much of it led nowhere.
+
+    `values`, `grads`, `hvps` (Hessian-vector products) and `hessians` are what a counting objective
+    would have counted. `discarded` of the values were thrown away: rejected trials of searches, and
+    steps taken twice to come back to the last finite or the best point.
+    """
+
+    values: int
+    grads: int
+    hvps: int
+    hessians: int
+    discarded: int
+
+
+@dataclass(frozen=True)
+class Tolerances:
+    """What the measures of a run were held against; `grad` is gtol + grtol * (gradient at the start)."""
+
+    grad: float
+    gtol: float
+    grtol: float
+    ftol: float
+    xtol: float
+    target: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Result:
+    """What `minimize` returns.
+
+    `x`, `value`, `grad` and `aux` belong to one point: the last one, or the last finite one. `best_x`
+    and `best_value` are those of the lowest value seen, at step `best_step`; for a method that always
+    descends they are the same. `history` maps column names to NumPy arrays of at most `rows` rows that
+    span the run. `grad_norm` is the largest absolute entry. `carry` is all that is needed to go on.
+    """
+
+    x: Any
+    value: Any
+    grad: Any
+    aux: Any
+    grad_norm: float
+    status: Status
+    steps: int
+    best_x: Any
+    best_value: Any
+    best_step: int
+    first_value: float
+    work: Work
+    history: dict[str, np.ndarray]
+    tolerances: Tolerances
+    method: str
+    dtype: str
+    parameters: int
+    compile_seconds: float
+    run_seconds: float
+    carry: Carry
+    structure: Any
+
+    @property
+    def success(self) -> bool:
+        """Whether the gradient test or the target was met."""
+        return self.status.ok
+
+    @property
+    def message(self) -> str:
+        """Why the run ended, in a sentence."""
+        return self.status.message
+
+    def raise_if_failed(self) -> "Result":
+        """This result; RuntimeError if the run did not reach what it was asked for."""
+        if not self.success:
+            raise RuntimeError(f"{self.status.name}: {self.message}")
+        return self
+
+    def __repr__(self) -> str:
+        """The verdict in one line."""
+        return (
+            f"Result({self.status.name}, value={float(self.value):.6g}, "
+            f"grad_norm={self.grad_norm:.3g}, steps={self.steps})"
+        )
+
+    def __str__(self) -> str:
+        """The summary."""
+        return "\n".join(_summary(self))
+
+
+def _held(measure: float, tolerance: float) -> str:
+    sign = "<=" if measure <= tolerance else "not <="
+    return f"{measure:.3e} {sign} {tolerance:.3e}"
+
+
+def _summary(r: Result) -> list[str]:
+    lines = [
+        f"{r.status.name}: {r.message}",
+        f"  method       {r.method}, {r.parameters:,} parameters, {r.dtype}",
+        f"  steps        {r.steps:,}",
+        f"  value        {float(r.value):.10g}  (first {r.first_value:.10g}, best {float(r.best_value):.10g}"
+        f" at step {r.best_step:,})",
+        f"  |gradient|   {_held(r.grad_norm, r.tolerances.grad)}"
+        f"  (gtol {r.tolerances.gtol:g} + grtol {r.tolerances.grtol:g} x start)",
+    ]
+    if np.isfinite(r.tolerances.target):
+        lines.append(f"  target       {_held(float(r.value), r.tolerances.target)}")
+    if len(r.history.get("step", ())) > 1:
+        lines += _last_step(r)
+    w = r.work
+    parts = [_plural(w.values, "value"), _plural(w.grads, "gradient")]
+    parts += [_plural(w.hvps, "Hessian-vector product")] if w.hvps else []
+    parts += [_plural(w.hessians, "Hessian")] if w.hessians else []
+    thrown = f" ({w.discarded:,} of the values thrown away)" if w.discarded else ""
+    lines.append(f"  work         {', '.join(parts)}{thrown}")
+    lines.append(f"  time         {r.compile_seconds:.3f} s compiling, {r.run_seconds:.6f} s running")
+    return lines
+
+
+def _last_step(r: Result) -> list[str]:
+    """The measures of the last recorded step against xtol and ftol."""
+    h, t = r.history, r.tolerances
+    scale = max(float(np.max(np.abs(leaf))) for leaf in _leaves(r.x))
+    change = abs(float(h["value"][-1]) - float(h["value"][-2])) / max(int(h["step"][-1] - h["step"][-2]), 1)
+    return [
+        f"  |step|       {_held(float(h['step_norm'][-1]), t.xtol * scale)}  (xtol {t.xtol:g} x largest entry of x)",
+        f"  |change|     {_held(change, t.ftol * max(abs(float(r.value)), 1.0))}"
+        f"  (of the value a step; ftol {t.ftol:g} x max(|value|, 1))",
+    ]
+
+
+def _leaves(x: Any) -> list[Any]:
+    import jax
+
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(x) if np.size(leaf)]
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")

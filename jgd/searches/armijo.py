@@ -1,0 +1,97 @@
+"""Backtracking to a sufficient decrease."""
+
+from typing import Any
+
+import jax.numpy as jnp
+from jax import lax
+
+from jgd.core import check, tree
+from jgd.core.objective import Objective
+from jgd.core.record import record, static
+from jgd.core.status import Status
+from jgd.core.types import Info, Point, Step
+
+
+@record
+class Armijo:
+    """Shrink the rate until f(x + rate d) <= f(x) + decrease * rate * grad.d.
+
+    Where two values differ by less than rounding, the slope decides instead of the value: a trial
+    whose value rose by no more than rounding is accepted if its slope is at most
+    (2 decrease - 1) grad.d. The first rate tried is `initial`, and after that the last accepted one
+    times `growth` (always `initial` if `growth` is None). Trials are evaluated with their gradients,
+    so the accepted one is the next Point at no further cost. The state is the rate to try first.
+
+    Reference: Armijo (1966), Minimization of functions having Lipschitz continuous first partial
+    derivatives; Hager & Zhang (2005), A new conjugate gradient method, eq. 27 (approximate Wolfe).
+    """
+
+    initial: Any = 1.0
+    decrease: Any = 1e-4
+    shrink: Any = 0.5
+    growth: Any = 2.0
+    max_trials: int = static(default=60)
+
+    def init(self, f: Objective, point: Point) -> Any:
+        """The first rate."""
+        return jnp.asarray(self.initial, tree.dtype(point.x))
+
+    def __call__(self, f: Objective, p: Point, d: Any, s: Any) -> Step:
+        """The first trial of sufficient decrease, as a Point; the old Point if there is none."""
+        dtype = s.dtype
+        decrease, shrink = jnp.asarray(self.decrease, dtype), jnp.asarray(self.shrink, dtype)
+        value = p.value.astype(dtype)
+        slope = tree.dot(p.grad, d).astype(dtype)
+        noise = 8 * jnp.finfo(p.value.dtype).eps * jnp.abs(value)
+
+        def acceptable(rate: Any, trial: Point) -> Any:
+            new, new_slope = trial.value.astype(dtype), tree.dot(trial.grad, d).astype(dtype)
+            fell = new <= value + decrease * rate * slope
+            level = (new <= value + noise) & (new_slope <= (2 * decrease - 1) * slope)
+            return (fell | level) & jnp.isfinite(new) & tree.all_finite(trial.grad)
+
+        def attempt(carry: tuple) -> tuple:
+            rate, _, _, trials = carry
+            rate = jnp.where(trials == 0, rate, rate * shrink)
+            trial = f.evaluate(tree.add_scaled(p.x, rate, d))
+            return rate, trial, acceptable(rate, trial), trials + 1
+
+        def searching(carry: tuple) -> Any:
+            _, _, accepted, trials = carry
+            return ~accepted & (trials < self.max_trials) & (slope < 0)
+
+        start = (s, p, jnp.zeros((), bool), jnp.zeros((), jnp.int32))
+        rate, trial, accepted, trials = lax.while_loop(searching, attempt, start)
+        beneath = (slope < 0) & (-s * slope <= noise)
+        failure = jnp.where(beneath, Status.PRECISION_LIMIT, Status.SEARCH_FAILED)
+        info = Info(
+            rate=jnp.where(accepted, rate, jnp.zeros((), dtype)),
+            accepted=accepted,
+            values=trials,
+            grads=trials,
+            rejected=trials - accepted.astype(jnp.int32),
+            status=jnp.where(accepted, Status.RUNNING, failure).astype(jnp.int32),
+        )
+        following = s if self.growth is None else rate * jnp.asarray(self.growth, dtype)
+        return Step(
+            tree.select(accepted, trial, p),
+            jnp.where(accepted, following, jnp.asarray(self.initial, dtype)),
+            info,
+        )
+
+
+def armijo(initial: Any = 1.0, decrease: Any = 1e-4, shrink: Any = 0.5, growth: Any = 2.0,
+           max_trials: int = 60) -> Armijo:
+    """Backtracking line search to a sufficient decrease, for `gradient_descent(jgd.armijo())`.
+
+    x+ = x + rate d with the first rate in initial, initial*shrink, ... for which
+    f(x+) <= f(x) + decrease * rate * grad.d; the next search starts at growth times that rate.
+    `decrease` and `shrink` lie in (0, 1), `growth` is at least 1 or None (always start at `initial`).
+    Raises ValueError for values out of range.
+    """
+    check.number("initial", initial, above=0)
+    check.number("decrease", decrease, above=0, below=1)
+    check.number("shrink", shrink, above=0, below=1)
+    if growth is not None:
+        check.number("growth", growth, least=1)
+    return Armijo(initial, decrease, shrink, growth, check.whole("max_trials", max_trials))
