@@ -25,7 +25,7 @@ from jgd.driver.solve import (
     begin,
     best,
     column_names,
-    last_row,
+    row_of,
     run,
     solve,
 )
@@ -71,9 +71,10 @@ _best = jax.jit(best)
 def _figures(program: Program, carry: Carry) -> _Figures:
     motion = carry.motion
     tolerance = program.stop.tests[0].tolerance(carry.memory[0][0])
+    row = row_of(program, motion, carry.grad_norm, jnp.full_like(carry.grad_norm, jnp.nan))
     reals = (carry.first_value, motion.best_value, tolerance.astype(motion.best_value.dtype))
     wholes = (jnp.stack([motion.k, carry.status]), motion.counts, carry.discarded)
-    return _Figures(jnp.stack(reals), jnp.concatenate(wholes), last_row(program, carry))
+    return _Figures(jnp.stack(reals), jnp.concatenate(wholes), row)
 
 
 def minimize(
@@ -160,7 +161,7 @@ def _result(
     first_value, _, tolerance = figures.reals.tolist()
     history = {}
     if carry.history is not None:
-        history = read(carry.history, column_names(program, carry), k, figures.row)
+        history = read(carry.history, column_names(program, carry), figures.row)
     return Result(
         x=motion.point.x,
         value=motion.point.value,
@@ -190,14 +191,15 @@ def _work(counts: np.ndarray, discarded: np.ndarray, carry: Carry, best_motion: 
     """Everything evaluated, and how many of the values led nowhere."""
     again = discarded
     if best_motion is not carry.motion:
-        again = again + np.asarray(best_motion.counts) - np.asarray(carry.best_origin.counts)
+        again = again + np.asarray(best_motion.counts)
     values, grads, hvps, hessians, _ = (counts + again).tolist()
     return Work(values, grads, hvps, hessians, discarded=int(counts[4] + again[0]))
 
 
 def _continued(program: Program, start: Result) -> Carry | None:
     """The carry of an earlier run to go on from, if it is a run of the same program."""
-    carry = dataclasses.replace(start.carry, status=jnp.zeros_like(start.carry.status))
+    running = jnp.full_like(start.carry.status, Status.RUNNING)
+    carry = dataclasses.replace(start.carry, status=running)
     fresh = jax.eval_shape(begin, program, start.x)
     described = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), (carry, fresh))
     same = jax.tree.structure(program) == start.structure and described[0] == described[1]

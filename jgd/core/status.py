@@ -6,6 +6,7 @@ from enum import IntEnum
 class Status(IntEnum):
     """Why a run ended; `Status(code).message` says it in a sentence."""
 
+    NOT_STARTED = -1
     RUNNING = 0
     CONVERGED = 1
     TARGET_REACHED = 2
@@ -37,7 +38,7 @@ class Status(IntEnum):
     @property
     def failed(self) -> bool:
         """Whether the run went wrong."""
-        return not self.usable and self is not Status.RUNNING
+        return not self.usable and self > Status.RUNNING
 
 
 _USABLE = (
@@ -48,6 +49,7 @@ _USABLE = (
 )
 
 _MESSAGES = {
+    Status.NOT_STARTED: "The run has not begun.",
     Status.RUNNING: "The run has not ended yet.",
     Status.CONVERGED: "The gradient test is met.",
     Status.TARGET_REACHED: "The value reached the target.",

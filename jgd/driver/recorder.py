@@ -27,19 +27,14 @@ def next_row(k: jax.Array, exponent: int) -> jax.Array:
 
 @record
 class Row:
-    """What is kept of one step: `reals` (columns,), `counts` so far (5,), `x` (n,) or None."""
+    """What is kept of one step: `reals` (columns,), `wholes` (step and `COUNTS`,), `x` (n,) or None.
+
+    A history is a Row whose leaves have a further first axis, the rows; -1 is the step of an empty one.
+    """
 
     reals: jax.Array
-    counts: jax.Array
+    wholes: jax.Array
     x: jax.Array | None
-
-
-@record
-class History:
-    """The rows, stacked, and their `steps` (R,), -1 where none is written."""
-
-    steps: jax.Array
-    rows: Row
 
 
 @record
@@ -64,44 +59,40 @@ class Recorder:
         """r, with rows = 2^r."""
         return self.rows.bit_length() - 1
 
-    def row(self, point: Point, reals: list[jax.Array], counts: jax.Array) -> Row:
-        """The row of a point, its real columns in the dtype of the value."""
+    def row(self, k: jax.Array, point: Point, reals: list[jax.Array], counts: jax.Array) -> Row:
+        """The row of a step, its real columns in the dtype of the value."""
         dtype = point.value.dtype
         x = tree.ravel(point.x)[0].astype(dtype) if self.x else None
-        return Row(jnp.stack([real.astype(dtype) for real in reals]), counts, x)
+        wholes = jnp.concatenate([k[None], counts])
+        return Row(jnp.stack([real.astype(dtype) for real in reals]), wholes, x)
 
-    def init(self, row: Row) -> History:
-        """A history that holds the start."""
-        empty = jax.tree.map(lambda leaf: jnp.zeros((self.rows, *leaf.shape), leaf.dtype), row)
-        history = History(jnp.full((self.rows,), -1, jnp.int32), empty)
-        return self.write(history, jnp.zeros((), jnp.int32), row, jnp.ones((), bool))
+    def empty(self, row: Row) -> Row:
+        """A history with no rows yet, for rows like `row`; what is not due goes to a row of its own."""
 
-    def write(self, history: History, k: jax.Array, row: Row, due: jax.Array) -> History:
-        """The history with step k's row if it is `due`."""
+        def fill(leaf: jax.ShapeDtypeStruct) -> jax.Array:
+            return jnp.full((self.rows + 1, *leaf.shape), -1, leaf.dtype)
+
+        return jax.tree.map(fill, row)
+
+    def write(self, history: Row, row: Row, due: jax.Array) -> Row:
+        """The history with the row if it is `due`."""
+        k = row.wholes[0]
         r, s = self.exponent, stride_exponent(k, self.exponent)
         j, t = k >> s, s % r
-        slot = ((j << t) | (j >> (r - t))) & (self.rows - 1)
-        slot = jnp.where(due, slot, self.rows)
+        slot = jnp.where(due, ((j << t) | (j >> (r - t))) & (self.rows - 1), self.rows)
         return jax.tree.map(
-            lambda kept, new: kept.at[slot].set(new, mode="drop"), history, History(k, row)
+            lambda kept, new: lax.dynamic_update_index_in_dim(kept, new, slot, 0), history, row
         )
 
 
-def read(history: History, names: tuple[str, ...], k: int, last: Row) -> dict[str, np.ndarray]:
-    """The written rows in the order of their steps, then step k's, by column, as NumPy arrays."""
-    steps = np.asarray(history.steps)
+def read(history: Row, names: tuple[str, ...], last: Row) -> dict[str, np.ndarray]:
+    """The written rows in the order of their steps, and the last one, by column, as NumPy arrays."""
+    rows = jax.tree.map(lambda leaf: np.asarray(leaf)[:-1], history)
+    steps = rows.wholes[:, 0]
     order = np.argsort(steps)[np.sum(steps < 0) :]
-    if steps[order[-1]] == k:
-        order = order[:-1]
-
-    def column(kept: np.ndarray, new: np.ndarray) -> np.ndarray:
-        return np.concatenate([np.asarray(kept)[order], np.asarray(new)[None]])
-
-    rows = history.rows
-    reals, counts = column(rows.reals, last.reals), column(rows.counts, last.counts)
-    columns = {"step": np.append(steps[order], k)}
-    columns |= {name: reals[:, i] for i, name in enumerate(names)}
-    columns |= {name: counts[:, i] for i, name in enumerate(COUNTS)}
-    if rows.x is not None and last.x is not None:
-        columns["x"] = column(rows.x, last.x)
-    return columns
+    kept = jax.tree.map(lambda leaf: leaf[order], rows)
+    if steps[order[-1]] != last.wholes[0]:
+        kept = jax.tree.map(lambda leaf, row: np.concatenate([leaf, np.asarray(row)[None]]), kept, last)
+    columns = {name: kept.wholes[:, i] for i, name in enumerate(("step", *COUNTS))}
+    columns |= {name: kept.reals[:, i] for i, name in enumerate(names)}
+    return columns if kept.x is None else {**columns, "x": kept.x}

@@ -21,8 +21,8 @@ from jgd.core.objective import Objective
 from jgd.core.record import record
 from jgd.core.status import Status
 from jgd.core.types import Info, Method, Point
-from jgd.driver.recorder import COUNTS, History, Recorder, Row, next_row
-from jgd.driver.stop import Progress, Stop
+from jgd.driver.recorder import COUNTS, Recorder, Row, next_row
+from jgd.driver.stop import Look, Progress, Stop
 
 GRID = Recorder()
 """The grid of checks and blocks where nothing is recorded."""
@@ -48,38 +48,56 @@ class Program:
 
 
 @record
-class Motion:
-    """What one step changes: the step number, the point, the method's state, what it reported, sums.
-
-    `counts` are the sums of `COUNTS` so far, `best_value` the lowest value so far.
-    """
+class Position:
+    """Where a run stands and all that its next step depends on."""
 
     k: jax.Array
     point: Point
     state: Any
-    rate: jax.Array
-    accepted: jax.Array
-    status: jax.Array
-    counts: jax.Array
+
+
+@record
+class Motion:
+    """What one step changes: the position, what the method reported of the step, and sums.
+
+    `counts` are the sums of `COUNTS` so far, `best_value` is the lowest value so far. Inside the loop the
+    columns that no step changes are None.
+    """
+
+    at: Position
+    rate: Any
+    accepted: Any
+    status: Any
+    counts: Any
     best_value: jax.Array
+
+    @property
+    def k(self) -> jax.Array:
+        """The number of steps taken."""
+        return self.at.k
+
+    @property
+    def point(self) -> Point:
+        """The point the run is at."""
+        return self.at.point
 
 
 @record
 class Carry:
-    """A run so far: where it is, what it would go back to, its verdict, its memory and its history.
+    """A run so far: where it is, its verdict, its memory and its history; a pytree, and all it takes to go on.
 
-    `origin` is the motion at the start of the present block, `best_origin` at the start of the block
-    with the best value; `discarded` are the counts of evaluations made again. A Carry is a pytree of
-    arrays and all that is needed to go on.
+    `grad_norm` is the size of the gradient where it is, `best_origin` where the block began in which the
+    best value was seen, `discarded` the counts of evaluations that were made again, `memory` what the
+    rules remember.
     """
 
     motion: Motion
-    origin: Motion
-    best_origin: Motion
+    grad_norm: jax.Array
+    best_origin: Position
     status: jax.Array
     discarded: jax.Array
     memory: Any
-    history: History | None
+    history: Row | None
     first_value: jax.Array
 
 
@@ -99,152 +117,140 @@ def _next_edge(k: jax.Array, exponent: int, length: int) -> jax.Array:
     return jnp.minimum(jnp.where(row - 1 > k, row - 1, row), (k // length + 1) * length)
 
 
-def _finite(point: Point) -> jax.Array:
-    """Whether value, gradient and position are finite."""
-    return jnp.isfinite(point.value) & tree.all_finite(point.grad) & tree.all_finite(point.x)
-
-
-def _advance(program: Program, motion: Motion) -> tuple[Point, Any, Info, bool]:
+def _advance(program: Program, at: Position) -> tuple[Position, Info, bool]:
     """One step: the method proposes, the objective evaluates. Also whether the driver paid for it."""
     f = program.objective
-    step = program.method.step(f.at(motion.k), motion.point, motion.state)
-    point = f.at(motion.k + 1).evaluate(step.to)
-    return point, step.state, step.info, not isinstance(step.to, Point)
+    step = program.method.step(f.at(at.k), at.point, at.state)
+    point = f.at(at.k + 1).evaluate(step.to)
+    return Position(at.k + 1, point, step.state), step.info, not isinstance(step.to, Point)
 
 
-def _constants(program: Program, motion: Motion) -> tuple[dict[str, Any], bool]:
-    """The columns of Info that no step changes, and whether the driver pays for each Point.
+class _Steps:
+    """The steps of a program: the loop that takes them, and the columns it need not carry.
 
-    They are Python numbers and the method's own hyper-parameters: the loop need not carry them. Also
-    checks that the method's state keeps its structure and dtypes.
+    Those are the columns of Info that are Python numbers or the method's own hyper-parameters; the sums
+    of counts follow from the number of steps if all counts are such.
     """
+
+    def __init__(self, program: Program, start: Motion) -> None:
+        self.program, self.start = program, start
+        info, pays = _probe(program, start.at)
+        own = jax.tree.leaves(program.method)
+        columns = {name: getattr(info, name) for name in ("rate", "accepted", "status", *COUNTS)}
+        fixed = {
+            name: value
+            for name, value in columns.items()
+            if isinstance(value, bool | int | float) or any(value is leaf for leaf in own)
+        }
+        self.paid = jnp.array([pays, pays, 0, 0, 0], jnp.int32)
+        self.settled = {name: fixed[name] for name in ("rate", "accepted", "status") if name in fixed}
+        if all(name in fixed for name in COUNTS):
+            self.settled["counts"] = self.paid + jnp.array([fixed[name] for name in COUNTS], jnp.int32)
+
+    def vary(self, motion: Motion) -> Motion:
+        """The motion without the settled columns."""
+        return dataclasses.replace(motion, **dict.fromkeys(self.settled))
+
+    def complete(self, varying: Motion) -> Motion:
+        """The motion with the settled columns."""
+        start, known = self.start, dict(self.settled)
+        if "counts" in known:
+            known["counts"] = start.counts + (varying.k - start.k) * known["counts"]
+        known = {name: jnp.asarray(value, getattr(start, name).dtype) for name, value in known.items()}
+        return dataclasses.replace(varying, **known)
+
+    def progress(self, now: Motion) -> Progress:
+        """What the tests see."""
+        grad_norm = tree.norm_inf(self.program.objective.stationarity(now.point))
+        return Progress(now.k, now.point, grad_norm, now.best_value, now.counts[0])
+
+    def walk(self, varying: Motion, end: jax.Array, floor: jax.Array, memories: Any) -> Motion:
+        """Step until step `end`, a test that fails, or a value at or below `floor`."""
+
+        def going(varying: Motion) -> jax.Array:
+            now = self.complete(varying)
+            holds = self.program.stop.going(self.program.objective, self.progress(now), memories)
+            if "status" not in self.settled:
+                holds = holds & (now.status == Status.RUNNING)
+            return holds & (now.point.value > floor) & (now.k < end)
+
+        return lax.while_loop(going, self.step, varying)
+
+    def step(self, varying: Motion) -> Motion:
+        """One step."""
+        now, start = self.complete(varying), self.start
+        following, info, _ = _advance(self.program, now.at)
+        counts = now.counts
+        if "counts" not in self.settled:
+            own = jnp.stack([jnp.asarray(getattr(info, name), jnp.int32) for name in COUNTS])
+            counts = counts + self.paid + own
+        value = following.point.value
+        return self.vary(
+            Motion(
+                at=following,
+                rate=jnp.asarray(info.rate, start.rate.dtype),
+                accepted=jnp.asarray(info.accepted, bool),
+                status=jnp.asarray(info.status, jnp.int32),
+                counts=counts,
+                best_value=jnp.where(value < now.best_value, value, now.best_value),
+            )
+        )
+
+
+def _probe(program: Program, at: Position) -> tuple[Info, bool]:
+    """What a step reports, and whether the driver pays for its Point; checks what the method returns."""
     seen: list[tuple[Info, bool]] = []
 
-    def probe(motion: Motion) -> tuple[Point, Any]:
-        point, state, info, pays = _advance(program, motion)
+    def probe(at: Position) -> Position:
+        following, info, pays = _advance(program, at)
         seen.append((info, pays))
-        return point, state
+        return following
 
-    before, after = (motion.point, motion.state), jax.eval_shape(probe, motion)
+    following = jax.eval_shape(probe, at)
     try:
-        chex.assert_trees_all_equal_structs(before, after)
-        chex.assert_trees_all_equal_shapes_and_dtypes(before, after)
+        chex.assert_trees_all_equal_structs(at, following)
+        chex.assert_trees_all_equal_shapes_and_dtypes(at, following)
     except AssertionError as error:
         raise TypeError(
             "method: step() must return a point and a state of the structure, shapes and dtypes of those "
             f"it was given ({str(error).splitlines()[0]})."
         ) from None
-    info, pays = seen[0]
-    own = jax.tree.leaves(program.method)
-    columns = {name: getattr(info, name) for name in ("rate", "accepted", "status", *COUNTS)}
-    return {
-        name: value
-        for name, value in columns.items()
-        if isinstance(value, bool | int | float) or any(value is leaf for leaf in own)
-    }, pays
+    return seen[0]
 
 
-def _walk(program: Program, start: Motion, end: jax.Array, floor: jax.Array, memories: Any) -> Motion:
-    """Step from `start` until step `end`, a test that fails, or a value at or below `floor`."""
-    f = program.objective
-    constants, pays = _constants(program, start)
-    settled = {name: constants[name] for name in ("rate", "accepted", "status") if name in constants}
-    own_cost = jnp.array([pays, pays, 0, 0, 0], jnp.int32)
-    if all(name in constants for name in COUNTS):
-        cost = own_cost + jnp.array([constants[name] for name in COUNTS], jnp.int32)
-        settled["counts"] = None
-
-    def vary(motion: Motion) -> Motion:
-        """The motion without the columns that are known without carrying them."""
-        return dataclasses.replace(motion, **dict.fromkeys(settled))
-
-    def complete(varying: Motion) -> Motion:
-        """The motion with them."""
-        known = {
-            name: jnp.asarray(value, getattr(start, name).dtype)
-            for name, value in settled.items()
-            if name != "counts"
-        }
-        if "counts" in settled:
-            known["counts"] = start.counts + (varying.k - start.k) * cost
-        return dataclasses.replace(varying, **known)
-
-    def going(varying: Motion) -> jax.Array:
-        now = complete(varying)
-        progress = Progress(now.k, now.point, now.best_value, now.counts[0])
-        holds = program.stop.going(f, progress, memories)
-        if "status" not in settled:
-            holds = holds & (now.status == Status.RUNNING)
-        return holds & (now.point.value > floor) & (now.k < end)
-
-    def step(varying: Motion) -> Motion:
-        now = complete(varying)
-        point, state, info, _ = _advance(program, now)
-        counts = now.counts
-        if "counts" not in settled:
-            own = jnp.stack([jnp.asarray(getattr(info, name), jnp.int32) for name in COUNTS])
-            counts = counts + own_cost + own
-        return vary(
-            Motion(
-                k=now.k + 1,
-                point=point,
-                state=state,
-                rate=jnp.asarray(info.rate, start.rate.dtype),
-                accepted=jnp.asarray(info.accepted, bool),
-                status=jnp.asarray(info.status, jnp.int32),
-                counts=counts,
-                best_value=jnp.where(point.value < now.best_value, point.value, now.best_value),
-            )
-        )
-
-    return complete(lax.while_loop(going, step, vary(start)))
-
-
-def _verdict(program: Program, motion: Motion, memories: Any) -> jax.Array:
-    """What the tests of every step say of a finite point, then what the method says."""
-    progress = Progress(motion.k, motion.point, motion.best_value, motion.counts[0])
-    status = program.stop.verdict(program.objective, progress, memories)
-    return jnp.where(status == Status.RUNNING, motion.status, status)
-
-
-def _report(program: Program, motion: Motion) -> dict[str, jax.Array]:
+def _report(program: Program, state: Any) -> dict[str, jax.Array]:
     """The method's own columns."""
     method = program.method
-    return method.report(motion.state) if hasattr(method, "report") else {}
-
-
-def _row(program: Program, old: Point, motion: Motion) -> Row:
-    """The row of a step from `old`: the columns of `column_names`."""
-    point = motion.point
-    size = tree.norm_inf(program.objective.stationarity(point))
-    step = tree.norm_inf(tree.subtract(point.x, old.x))
-    reals = [point.value, size, step, motion.rate, motion.accepted, *_report(program, motion).values()]
-    return (program.recorder or GRID).row(point, reals, motion.counts)
-
-
-def last_row(program: Program, carry: Carry) -> Row:
-    """The row of where the run is now; its step_norm is NaN if the point before is not at hand."""
-    row = _row(program, carry.origin.point, carry.motion)
-    known = carry.motion.k - carry.origin.k <= 1
-    step = COLUMNS.index("step_norm")
-    reals = row.reals.at[step].set(jnp.where(known, row.reals[step], jnp.nan))
-    return dataclasses.replace(row, reals=reals)
+    return method.report(state) if hasattr(method, "report") else {}
 
 
 def column_names(program: Program, carry: Carry) -> tuple[str, ...]:
     """The names of a history's real columns, in their order."""
-    own = jax.eval_shape(lambda motion: _report(program, motion), carry.motion)
+    own = jax.eval_shape(lambda state: _report(program, state), carry.motion.at.state)
     return (*COLUMNS, *own)
 
 
-def _settle(program: Program, carry: Carry, origin: Motion, motion: Motion, due: jax.Array) -> Carry:
-    """The carry after a block: its verdict, its row and its snapshots."""
-    tests, checks = carry.memory
-    old = origin.point
+def row_of(program: Program, motion: Motion, grad_norm: jax.Array, step_norm: jax.Array) -> Row:
+    """The row of a step, the columns of `column_names`."""
+    own = _report(program, motion.at.state).values()
+    reals = [motion.point.value, grad_norm, step_norm, motion.rate, motion.accepted, *own]
+    return (program.recorder or GRID).row(motion.k, motion.point, reals, motion.counts)
+
+
+def _settle(steps: _Steps, carry: Carry, motion: Motion) -> Carry:
+    """The carry after a block that ended at `motion`: the one place that decides the status."""
+    program = steps.program
+    f, tests, checks = program.objective, *carry.memory
+    start, now = carry.motion, steps.complete(motion)
+    progress, x_norm = steps.progress(now), tree.norm_inf(now.point.x)
+    good = jnp.isfinite(now.point.value) & jnp.isfinite(progress.grad_norm) & jnp.isfinite(x_norm)
+    due = good & _on_row(now.k, program.exponent)
 
     def look() -> tuple:
-        status, memory = program.stop.check(program.objective, old, motion.point, checks)
-        row = None if program.recorder is None else _row(program, old, motion)
+        step_norm = tree.norm_inf(tree.subtract(now.point.x, start.point.x))
+        seen = Look(start.point, now.point, x_norm, step_norm)
+        status, memory = program.stop.check(f, seen, checks)
+        row = None if program.recorder is None else row_of(program, now, progress.grad_norm, step_norm)
         return status, memory, row
 
     def pass_by() -> tuple:
@@ -254,14 +260,24 @@ def _settle(program: Program, carry: Carry, origin: Motion, motion: Motion, due:
     checked, checks, row = lax.cond(due, look, pass_by)
     history = carry.history
     if program.recorder is not None:
-        history = program.recorder.write(history, motion.k, row, due)
-    status = _verdict(program, motion, tests)
+        history = program.recorder.write(history, row, due)
+
+    def first_of(*statuses: Any) -> jax.Array:
+        first = jnp.asarray(Status.RUNNING, jnp.int32)
+        for status in reversed(statuses):
+            first = jnp.where(status == Status.RUNNING, first, status)
+        return first
+
+    broken = jnp.where(start.k == now.k, Status.NONFINITE_START, Status.NONFINITE)
+    broken = jnp.where(good, jnp.where(carry.status == Status.NONFINITE, carry.status, 0), broken)
+    status = first_of(program.stop.verdict(f, progress, tests), now.status, checked, broken)
+    again = jnp.where(good, 0, now.counts - steps.complete(start).counts)
     return Carry(
-        motion=motion,
-        origin=origin,
-        best_origin=tree.select(motion.best_value < origin.best_value, origin, carry.best_origin),
-        status=jnp.where(status == Status.RUNNING, checked, status),
-        discarded=carry.discarded,
+        motion=tree.select(good, motion, start),
+        grad_norm=jnp.where(good, progress.grad_norm, carry.grad_norm),
+        best_origin=tree.select(good & (motion.best_value < start.best_value), start.at, carry.best_origin),
+        status=jnp.where(good, status, broken).astype(jnp.int32),
+        discarded=carry.discarded + again,
         memory=(tests, checks),
         history=history,
         first_value=carry.first_value,
@@ -269,30 +285,29 @@ def _settle(program: Program, carry: Carry, origin: Motion, motion: Motion, due:
 
 
 def begin(program: Program, x0: Any) -> Carry:
-    """The carry before the first step; its status tells a start that is an end."""
+    """The carry before the first step, not yet looked at."""
     f = program.objective
     point = f.evaluate(x0)
     one, none = jnp.ones((), jnp.int32), jnp.zeros((), jnp.int32)
     motion = Motion(
-        k=none,
-        point=point,
-        state=program.method.init(f, point),
+        at=Position(none, point, program.method.init(f, point)),
         rate=jnp.full((), jnp.nan, tree.dtype(x0)),
         accepted=jnp.ones((), bool),
         status=jnp.asarray(Status.RUNNING, jnp.int32),
         counts=jnp.stack([one, one, none, none, none]),
         best_value=point.value,
     )
-    memory = program.stop.init(f, point)
-    status = jnp.where(_finite(point), _verdict(program, motion, memory[0]), Status.NONFINITE_START)
-    history = program.recorder.init(_row(program, point, motion)) if program.recorder else None
+    history = None
+    if program.recorder is not None:
+        norm = jnp.zeros((), tree.dtype(x0))
+        history = program.recorder.empty(jax.eval_shape(partial(row_of, program), motion, norm, norm))
     return Carry(
         motion=motion,
-        origin=motion,
-        best_origin=motion,
-        status=status.astype(jnp.int32),
+        grad_norm=jnp.full((), jnp.nan, tree.dtype(x0)),
+        best_origin=motion.at,
+        status=jnp.asarray(Status.NOT_STARTED, jnp.int32),
         discarded=jnp.zeros_like(motion.counts),
-        memory=memory,
+        memory=program.stop.init(f, point),
         history=history,
         first_value=point.value,
     )
@@ -301,35 +316,32 @@ def begin(program: Program, x0: Any) -> Carry:
 def run(program: Program, carry: Carry, limit: Any, floor: Any = -jnp.inf) -> Carry:
     """Go on from `carry` until a rule ends the run, step `limit`, or a value at or below `floor`.
 
-    `run(program, run(program, carry, 17), 50)` is `run(program, carry, 50)`, to the bit.
+    `run(program, run(program, carry, 17), 50)` leads where `run(program, carry, 50)` does, to the bit.
     """
     floor = jnp.asarray(floor, carry.motion.point.value.dtype)
     limit = jnp.asarray(limit, jnp.int32)
-    length = block_length(carry.motion.point.x)
+    length, exponent = block_length(carry.motion.point.x), program.exponent
+    steps = _Steps(program, carry.motion)
 
     def unfinished(state: tuple) -> jax.Array:
-        carry, limit, _ = state
-        return (carry.status == Status.RUNNING) & (carry.motion.k < limit)
+        carry, limit = state
+        going = (carry.status == Status.RUNNING) | (carry.status == Status.NONFINITE)
+        return (going & (carry.motion.k < limit)) | (carry.status == Status.NOT_STARTED)
 
     def block(state: tuple) -> tuple:
-        carry, limit, broken = state
-        start, exponent = carry.motion, program.exponent
-        at_edge = (start.k == 0) | (_next_edge(start.k - 1, exponent, length) == start.k)
-        origin = jax.tree.map(partial(jnp.where, at_edge), start, carry.origin)
-        end = jnp.minimum(_next_edge(start.k, exponent, length), limit)
-        motion = _walk(program, start, end, floor, carry.memory[0])
+        carry, limit = state
+        k = carry.motion.k
+        edge = jnp.minimum(_next_edge(k, exponent, length), limit)
+        end = jnp.where(carry.status == Status.NOT_STARTED, k, edge)
+        motion = steps.walk(carry.motion, end, floor, carry.memory[0])
+        settled = _settle(steps, carry, motion)
+        back = (settled.status == Status.NONFINITE) & (carry.status != Status.NONFINITE)
+        limit = jnp.where(motion.point.value <= floor, motion.k, limit)
+        return settled, jnp.where(back, motion.k - 1, limit)
 
-        good = _finite(motion.point)
-        waste = jnp.where(good, 0, motion.counts - origin.counts)
-        last = jnp.where(good, jnp.where(motion.point.value <= floor, motion.k, limit), motion.k - 1)
-        motion = tree.select(good, motion, origin)
-        carry = dataclasses.replace(carry, discarded=carry.discarded + waste)
-        carry = _settle(program, carry, origin, motion, good & _on_row(motion.k, exponent))
-        return carry, last, broken | ~good
-
-    carry, _, broken = lax.while_loop(unfinished, block, (carry, limit, jnp.zeros((), bool)))
-    ended = broken & (carry.status == Status.RUNNING)
-    return dataclasses.replace(carry, status=jnp.where(ended, Status.NONFINITE, carry.status))
+    varying = dataclasses.replace(carry, motion=steps.vary(carry.motion))
+    carry, _ = lax.while_loop(unfinished, block, (varying, limit))
+    return dataclasses.replace(carry, motion=steps.complete(carry.motion))
 
 
 def solve(program: Program, x0: Any, limit: Any = 2**31 - 1) -> Carry:
@@ -342,9 +354,12 @@ def solve(program: Program, x0: Any, limit: Any = 2**31 - 1) -> Carry:
 
 
 def best(program: Program, carry: Carry) -> Motion:
-    """The motion at the best value of the run, found by going over its block again."""
+    """The motion at the best value of the run, found by going over its block again; counts start at 0."""
     origin = carry.best_origin
+    running = jnp.zeros_like(carry.status)
+    counts = jnp.zeros_like(carry.motion.counts)
     start = dataclasses.replace(
-        carry, motion=origin, origin=origin, status=jnp.zeros_like(carry.status)
+        carry.motion, at=origin, status=running, counts=counts, best_value=origin.point.value
     )
-    return run(program, start, carry.motion.k, floor=carry.motion.best_value).motion
+    again = dataclasses.replace(carry, motion=start, status=running)
+    return run(program, again, carry.motion.k, floor=carry.motion.best_value).motion

@@ -20,12 +20,24 @@ from jgd.core.types import Point
 
 @record
 class Progress:
-    """What a test sees: the step number, the point, the best value so far, values evaluated so far."""
+    """What a test sees: the step number, the point, the size of its gradient, the best value so far,
+    the number of values evaluated so far."""
 
     k: Any
     point: Point
+    grad_norm: Any
     best_value: Any
     values: Any
+
+
+@record
+class Look:
+    """What a check sees: two successive points, and the largest entries of x and of the step between."""
+
+    old: Point
+    new: Point
+    x_norm: Any
+    step_norm: Any
 
 
 class Test(Protocol):
@@ -52,8 +64,8 @@ class Check(Protocol):
         """The memory before the first step."""
         ...
 
-    def check(self, f: Objective, old: Point, new: Point, memory: Any) -> tuple[jax.Array, Any]:
-        """(status, memory) after a step from `old` to `new`."""
+    def check(self, f: Objective, look: Look, memory: Any) -> tuple[jax.Array, Any]:
+        """(status, memory) after a step; at the start, where no step was made yet, the step is zero."""
         ...
 
 
@@ -76,7 +88,7 @@ class Gradient:
 
     def going(self, f: Objective, now: Progress, memory: jax.Array) -> jax.Array:
         """Whether the gradient is still larger than the tolerance."""
-        return tree.norm_inf(f.stationarity(now.point)) > self.tolerance(memory)
+        return now.grad_norm > self.tolerance(memory)
 
 
 @record
@@ -172,18 +184,18 @@ class Stall:
     patience: Any = 8
 
     def init(self, f: Objective, point: Point) -> tuple[jax.Array, jax.Array]:
-        """No check failed yet; the value at the start."""
-        return jnp.zeros((), jnp.int32), point.value
+        """No check failed yet, with one to spare for the look at the start; the value at the start."""
+        return -jnp.ones((), jnp.int32), point.value
 
-    def check(self, f: Objective, old: Point, new: Point, memory: Any) -> tuple[jax.Array, Any]:
+    def check(self, f: Objective, look: Look, memory: Any) -> tuple[jax.Array, Any]:
         """Whether this step was one too many that did not move."""
         count, first = memory
-        step = tree.norm_inf(tree.subtract(new.x, old.x))
-        still = step <= jnp.asarray(self.xtol, step.dtype) * tree.norm_inf(new.x)
-        change, ftol = jnp.abs(new.value - old.value), jnp.asarray(self.ftol, new.value.dtype)
-        flat = (ftol > 0) & (change <= ftol * jnp.maximum(jnp.abs(new.value), 1))
+        value, step = look.new.value, look.step_norm
+        still = step <= jnp.asarray(self.xtol, step.dtype) * look.x_norm
+        ftol = jnp.asarray(self.ftol, value.dtype)
+        flat = (ftol > 0) & (jnp.abs(value - look.old.value) <= ftol * jnp.maximum(jnp.abs(value), 1))
         count = jnp.where(still | flat, count + 1, jnp.zeros_like(count))
-        exhausted = (step == 0) & (new.value < first)
+        exhausted = (step == 0) & (value < first)
         reason = jnp.where(exhausted, Status.PRECISION_LIMIT, Status.STALLED)
         fires = count >= jnp.asarray(self.patience, count.dtype)
         return jnp.where(fires, reason, Status.RUNNING).astype(jnp.int32), (count, first)
@@ -218,11 +230,11 @@ class Stop:
             status = jnp.where(holds, status, jnp.asarray(test.status, jnp.int32))
         return status
 
-    def check(self, f: Objective, old: Point, new: Point, memories: tuple) -> tuple[jax.Array, tuple]:
+    def check(self, f: Objective, look: Look, memories: tuple) -> tuple[jax.Array, tuple]:
         """The status of the first check that fires, and the memories of all."""
         status, kept = jnp.asarray(Status.RUNNING, jnp.int32), []
         for rule, memory in zip(self.checks, memories, strict=True):
-            fired, memory = rule.check(f, old, new, memory)
+            fired, memory = rule.check(f, look, memory)
             status = jnp.where(status == Status.RUNNING, fired, status)
             kept.append(memory)
         return status, tuple(kept)
