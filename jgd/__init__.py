@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "minimize": "jgd.api",
-    "check": "jgd.inspect",
+    "check": "jgd.checkup",
     "Result": "jgd.result",
     "Status": "jgd.core.status",
     "Objective": "jgd.core.objective",
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from jgd.driver.recorder import Recorder as Recorder
     from jgd.driver.solve import Program as Program
     from jgd.driver.solve import solve as solve
-    from jgd.inspect import check as check
+    from jgd.checkup import check as check
     from jgd.methods.descent import Descent as Descent
     from jgd.methods.optax import from_optax as from_optax
     from jgd.methods.recipes import adam as adam

@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from jgd.core import check, tree
 from jgd.core.objective import Objective
 from jgd.core.record import record
 from jgd.core.status import Status
-from jgd.driver.recorder import Recorder, Row, read
+from jgd.driver.recorder import Recorder, Row
 from jgd.driver.solve import (
     GRID,
     Carry,
@@ -159,9 +160,6 @@ def _result(
 ) -> Result:
     motion, k = carry.motion, int(figures.wholes[0])
     first_value, _, tolerance = figures.reals.tolist()
-    history = {}
-    if carry.history is not None:
-        history = read(carry.history, column_names(program, carry), figures.row)
     return Result(
         x=motion.point.x,
         value=motion.point.value,
@@ -175,7 +173,8 @@ def _result(
         best_step=int(best_motion.k),
         first_value=first_value,
         work=_work(figures.wholes[2:7], figures.wholes[7:12], carry, best_motion),
-        history=history,
+        columns=column_names(program, carry),
+        last_row=figures.row,
         tolerances=Tolerances(grad=tolerance, **tolerances),
         method=method_name(program.method),
         dtype=str(tree.dtype(motion.point.x)),
@@ -206,22 +205,27 @@ def _continued(program: Program, start: Result) -> Carry | None:
     return carry if same else None
 
 
-def prepare(fun: Callable, x0: Any, method: Any, args: tuple, has_aux: bool) -> tuple[Objective, Any, Any]:
+def prepare(
+    fun: Callable, x0: Any, method: Any, args: tuple, has_aux: bool
+) -> tuple[Objective, Any, Any]:
     """The objective, the start as arrays and the method, checked without compiling anything."""
     if not callable(fun):
         raise TypeError(f"fun must be a function of x, got {type(fun).__name__}.")
     if not isinstance(args, tuple):
-        raise TypeError(f"args must be a tuple of further arguments, got {type(args).__name__}; write args=(data,).")
-    traced = [leaf for leaf in jax.tree.leaves((x0, args, method)) if isinstance(leaf, jax.core.Tracer)]
+        raise TypeError(
+            f"args must be a tuple of further arguments, got {type(args).__name__}; write args=(data,)."
+        )
+    traced = [
+        leaf for leaf in jax.tree.leaves((x0, args, method)) if isinstance(leaf, jax.core.Tracer)
+    ]
     if traced:
         raise TypeError(
             "minimize cannot be differentiated, jitted or vmapped: x0, args or the method's numbers are "
             "being traced. Use jgd.solve inside a program; derivatives of a solution are not available."
         )
     x0 = _floats(x0)
-    _check_arity(fun, x0, args)
     args = jax.tree.map(jnp.asarray, args)
-    _check_output(fun, x0, args, has_aux)
+    _check_fun(fun, x0, args, has_aux)
     return Objective(fun, args, has_aux), x0, as_method(method, x0)
 
 
@@ -237,12 +241,34 @@ def _floats(x0: Any) -> Any:
         except TypeError:
             raise TypeError(f"{where} must be a float array, got {type(leaf).__name__}.") from None
         if jnp.issubdtype(kind, jnp.complexfloating):
-            raise TypeError(f"{where} is complex; give its real and imaginary parts as two float arrays.")
+            raise TypeError(
+                f"{where} is complex; give its real and imaginary parts as two float arrays."
+            )
         if not jnp.issubdtype(kind, jnp.floating):
-            raise TypeError(f"{where} must be of a float dtype, got {kind}; write it as floats, for example 1.0.")
+            raise TypeError(
+                f"{where} must be of a float dtype, got {kind}; write it as floats, for example 1.0."
+            )
         if not np.isfinite(np.asarray(leaf, dtype=np.float64)).all():
             raise ValueError(f"{where} has entries that are NaN or infinite.")
     return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype=jnp.result_type(leaf)), x0)
+
+
+_checked: "weakref.WeakKeyDictionary[Callable, set]" = weakref.WeakKeyDictionary()
+"""The shapes that each function was found to be right for."""
+
+
+def _check_fun(fun: Callable, x0: Any, args: tuple, has_aux: bool) -> None:
+    """One sentence if fun does not take x0 and args or does not return a real scalar."""
+    leaves, structure = jax.tree.flatten((x0, args))
+    key = (structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves), has_aux)
+    try:
+        known = _checked.setdefault(fun, set())
+    except TypeError:
+        known = set()
+    if key not in known:
+        _check_arity(fun, x0, args)
+        _check_output(fun, x0, args, has_aux)
+        known.add(key)
 
 
 def _check_arity(fun: Callable, x0: Any, args: tuple) -> None:
@@ -267,7 +293,9 @@ def _check_output(fun: Callable, x0: Any, args: tuple, has_aux: bool) -> None:
             raise TypeError("fun must return (value, aux) where has_aux=True.")
         out = out[0]
     elif isinstance(out, tuple) and len(out) == 2:
-        raise TypeError("fun returns two things: pass has_aux=True if the second is auxiliary output.")
+        raise TypeError(
+            "fun returns two things: pass has_aux=True if the second is auxiliary output."
+        )
     if not hasattr(out, "shape"):
         raise TypeError(f"fun must return a scalar, got {type(out).__name__}.")
     if out.shape != ():
@@ -331,7 +359,9 @@ def _rules(
         elif callable(rule):
             tests.append(When(rule))
         else:
-            raise TypeError(f"stop must be a function of a Point or a rule of jgd.stop, got {type(rule).__name__}.")
+            raise TypeError(
+                f"stop must be a function of a Point or a rule of jgd.stop, got {type(rule).__name__}."
+            )
     if max_evaluations is not None:
         tests.append(Evaluations(check.whole("max_evaluations", max_evaluations)))
     tests.append(Steps(check.whole("max_steps", max_steps, least=0)))

@@ -1,11 +1,13 @@
 """The result of a run: where it ended, why, what it took, and its history."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from jgd.core.status import Status
+from jgd.driver.recorder import Row, read
 from jgd.driver.solve import Carry
 
 
@@ -59,7 +61,6 @@ class Result:
     best_step: int
     first_value: float
     work: Work
-    history: dict[str, np.ndarray]
     tolerances: Tolerances
     method: str
     dtype: str
@@ -68,6 +69,15 @@ class Result:
     run_seconds: float
     carry: Carry
     structure: Any
+    columns: tuple[str, ...]
+    last_row: Row
+
+    @cached_property
+    def history(self) -> dict[str, np.ndarray]:
+        """The recorded rows by column; empty if nothing was recorded."""
+        if self.carry.history is None:
+            return {}
+        return read(self.carry.history, self.columns, self.last_row)
 
     @property
     def success(self) -> bool:
@@ -122,7 +132,9 @@ def _summary(r: Result) -> list[str]:
     parts += [_plural(w.hessians, "Hessian")] if w.hessians else []
     thrown = f" ({w.discarded:,} of the values thrown away)" if w.discarded else ""
     lines.append(f"  work         {', '.join(parts)}{thrown}")
-    lines.append(f"  time         {r.compile_seconds:.3f} s compiling, {r.run_seconds:.6f} s running")
+    lines.append(
+        f"  time         {r.compile_seconds:.3f} s compiling, {r.run_seconds:.6f} s running"
+    )
     return lines
 
 
@@ -130,7 +142,9 @@ def _last_step(r: Result) -> list[str]:
     """The measures of the last recorded step against xtol and ftol."""
     h, t = r.history, r.tolerances
     scale = max(float(np.max(np.abs(leaf))) for leaf in _leaves(r.x))
-    change = abs(float(h["value"][-1]) - float(h["value"][-2])) / max(int(h["step"][-1] - h["step"][-2]), 1)
+    change = abs(float(h["value"][-1]) - float(h["value"][-2])) / max(
+        int(h["step"][-1] - h["step"][-2]), 1
+    )
     return [
         f"  |step|       {_held(float(h['step_norm'][-1]), t.xtol * scale)}  (xtol {t.xtol:g} x largest entry of x)",
         f"  |change|     {_held(change, t.ftol * max(abs(float(r.value)), 1.0))}"

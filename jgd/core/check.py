@@ -6,8 +6,14 @@ import jax
 import numpy as np
 
 
-def number(name: str, value: Any, *, above: float | None = None, below: float | None = None,
-           least: float | None = None) -> None:
+def number(
+    name: str,
+    value: Any,
+    *,
+    above: float | None = None,
+    below: float | None = None,
+    least: float | None = None,
+) -> None:
     """Raise unless `value` is a finite real number (or an array or tracer of them) within bounds.
 
     Values that are traced are let through: what they will be is not known yet.

@@ -92,7 +92,9 @@ def read(history: Row, names: tuple[str, ...], last: Row) -> dict[str, np.ndarra
     order = np.argsort(steps)[np.sum(steps < 0) :]
     kept = jax.tree.map(lambda leaf: leaf[order], rows)
     if steps[order[-1]] != last.wholes[0]:
-        kept = jax.tree.map(lambda leaf, row: np.concatenate([leaf, np.asarray(row)[None]]), kept, last)
+        kept = jax.tree.map(
+            lambda leaf, row: np.concatenate([leaf, np.asarray(row)[None]]), kept, last
+        )
     columns = {name: kept.wholes[:, i] for i, name in enumerate(("step", *COUNTS))}
     columns |= {name: kept.reals[:, i] for i, name in enumerate(names)}
     return columns if kept.x is None else {**columns, "x": kept.x}

@@ -143,9 +143,13 @@ class _Steps:
             if isinstance(value, bool | int | float) or any(value is leaf for leaf in own)
         }
         self.paid = jnp.array([pays, pays, 0, 0, 0], jnp.int32)
-        self.settled = {name: fixed[name] for name in ("rate", "accepted", "status") if name in fixed}
+        self.settled = {
+            name: fixed[name] for name in ("rate", "accepted", "status") if name in fixed
+        }
         if all(name in fixed for name in COUNTS):
-            self.settled["counts"] = self.paid + jnp.array([fixed[name] for name in COUNTS], jnp.int32)
+            self.settled["counts"] = self.paid + jnp.array(
+                [fixed[name] for name in COUNTS], jnp.int32
+            )
 
     def vary(self, motion: Motion) -> Motion:
         """The motion without the settled columns."""
@@ -156,7 +160,9 @@ class _Steps:
         start, known = self.start, dict(self.settled)
         if "counts" in known:
             known["counts"] = start.counts + (varying.k - start.k) * known["counts"]
-        known = {name: jnp.asarray(value, getattr(start, name).dtype) for name, value in known.items()}
+        known = {
+            name: jnp.asarray(value, getattr(start, name).dtype) for name, value in known.items()
+        }
         return dataclasses.replace(varying, **known)
 
     def progress(self, now: Motion) -> Progress:
@@ -226,8 +232,7 @@ def _report(program: Program, state: Any) -> dict[str, jax.Array]:
 
 def column_names(program: Program, carry: Carry) -> tuple[str, ...]:
     """The names of a history's real columns, in their order."""
-    own = jax.eval_shape(lambda state: _report(program, state), carry.motion.at.state)
-    return (*COLUMNS, *own)
+    return (*COLUMNS, *_report(program, carry.motion.at.state))
 
 
 def row_of(program: Program, motion: Motion, grad_norm: jax.Array, step_norm: jax.Array) -> Row:
@@ -250,11 +255,17 @@ def _settle(steps: _Steps, carry: Carry, motion: Motion) -> Carry:
         step_norm = tree.norm_inf(tree.subtract(now.point.x, start.point.x))
         seen = Look(start.point, now.point, x_norm, step_norm)
         status, memory = program.stop.check(f, seen, checks)
-        row = None if program.recorder is None else row_of(program, now, progress.grad_norm, step_norm)
+        row = (
+            None
+            if program.recorder is None
+            else row_of(program, now, progress.grad_norm, step_norm)
+        )
         return status, memory, row
 
     def pass_by() -> tuple:
-        blank = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(look)[2])
+        blank = jax.tree.map(
+            lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(look)[2]
+        )
         return jnp.asarray(Status.RUNNING, jnp.int32), checks, blank
 
     checked, checks, row = lax.cond(due, look, pass_by)
@@ -275,7 +286,9 @@ def _settle(steps: _Steps, carry: Carry, motion: Motion) -> Carry:
     return Carry(
         motion=tree.select(good, motion, start),
         grad_norm=jnp.where(good, progress.grad_norm, carry.grad_norm),
-        best_origin=tree.select(good & (motion.best_value < start.best_value), start.at, carry.best_origin),
+        best_origin=tree.select(
+            good & (motion.best_value < start.best_value), start.at, carry.best_origin
+        ),
         status=jnp.where(good, status, broken).astype(jnp.int32),
         discarded=carry.discarded + again,
         memory=(tests, checks),
@@ -300,7 +313,9 @@ def begin(program: Program, x0: Any) -> Carry:
     history = None
     if program.recorder is not None:
         norm = jnp.zeros((), tree.dtype(x0))
-        history = program.recorder.empty(jax.eval_shape(partial(row_of, program), motion, norm, norm))
+        history = program.recorder.empty(
+            jax.eval_shape(partial(row_of, program), motion, norm, norm)
+        )
     return Carry(
         motion=motion,
         grad_norm=jnp.full((), jnp.nan, tree.dtype(x0)),

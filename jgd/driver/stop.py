@@ -193,7 +193,9 @@ class Stall:
         value, step = look.new.value, look.step_norm
         still = step <= jnp.asarray(self.xtol, step.dtype) * look.x_norm
         ftol = jnp.asarray(self.ftol, value.dtype)
-        flat = (ftol > 0) & (jnp.abs(value - look.old.value) <= ftol * jnp.maximum(jnp.abs(value), 1))
+        flat = (ftol > 0) & (
+            jnp.abs(value - look.old.value) <= ftol * jnp.maximum(jnp.abs(value), 1)
+        )
         count = jnp.where(still | flat, count + 1, jnp.zeros_like(count))
         exhausted = (step == 0) & (value < first)
         reason = jnp.where(exhausted, Status.PRECISION_LIMIT, Status.STALLED)

@@ -49,7 +49,9 @@ class OptaxMethod:
             )
             to = jax.tree.map(lambda x, u: x + jnp.asarray(u, x.dtype), point.x, updates)
         trials, gradients = _search_work(after)
-        info = Info(rate=self._rate(after, k, point), values=trials, grads=gradients, rejected=trials)
+        info = Info(
+            rate=self._rate(after, k, point), values=trials, grads=gradients, rejected=trials
+        )
         return Step(to, (_like(before, after), k + 1), info)
 
     def _rate(self, state: Any, k: jax.Array, point: Point) -> Any:
@@ -69,17 +71,26 @@ def _found(state: Any, name: str) -> list[Any]:
     return [entry for _, entry in optax.tree.get_all_with_path(state, name)]
 
 
+_SEARCHES = (optax.ScaleByBacktrackingLinesearchState, optax.ScaleByZoomLinesearchState)
+
+
 def _search_work(state: Any) -> tuple[Any, Any]:
-    """How many values and gradients optax's line searches took in this step."""
+    """How many values and gradients optax's line searches took in this step.
+
+    The zoom search takes both at every trial; backtracking takes values, and one gradient at the end
+    if it is to keep it.
+    """
     values: Any = 0
     grads: Any = 0
-    for info in _found(state, "info"):
-        steps = getattr(info, "num_linesearch_steps", None)
-        if steps is None:
+    for entry in jax.tree.leaves(state, is_leaf=lambda entry: isinstance(entry, _SEARCHES)):
+        if not isinstance(entry, _SEARCHES):
             continue
-        values = values + jnp.asarray(steps, jnp.int32)
-        if hasattr(info, "curvature_error"):
-            grads = grads + jnp.asarray(steps, jnp.int32)
+        trials = jnp.asarray(entry.info.num_linesearch_steps, jnp.int32)
+        values = values + trials
+        if isinstance(entry, optax.ScaleByZoomLinesearchState):
+            grads = grads + trials
+        elif entry.grad is not None:
+            grads = grads + jnp.minimum(trials, 1)
     return values, grads
 
 

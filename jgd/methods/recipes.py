@@ -27,7 +27,9 @@ def _search(learning_rate: Any) -> Any:
     return Fixed(learning_rate)
 
 
-def gradient_descent(learning_rate: Any = None, momentum: Any = None, nesterov: bool = False) -> Descent:
+def gradient_descent(
+    learning_rate: Any = None, momentum: Any = None, nesterov: bool = False
+) -> Descent:
     """Gradient descent: x+ = x - learning_rate * grad f(x).
 
     Args:
@@ -124,8 +126,9 @@ def newton() -> Descent:
     return Descent(SafeNewton(), Armijo(growth=None), "newton")
 
 
-def adam(learning_rate: float | Callable = 1e-3, b1: Any = 0.9, b2: Any = 0.999,
-         eps: Any = 1e-8) -> OptaxMethod:
+def adam(
+    learning_rate: float | Callable = 1e-3, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-8
+) -> OptaxMethod:
     """Adam, optax's: each coordinate's rate divided by the root of its mean squared gradient.
 
     m <- b1 m + (1 - b1) g, v <- b2 v + (1 - b2) g^2, x+ = x - learning_rate m^ / (sqrt v^ + eps), with

@@ -80,8 +80,13 @@ class Armijo:
         )
 
 
-def armijo(initial: Any = 1.0, decrease: Any = 1e-4, shrink: Any = 0.5, growth: Any = 2.0,
-           max_trials: int = 60) -> Armijo:
+def armijo(
+    initial: Any = 1.0,
+    decrease: Any = 1e-4,
+    shrink: Any = 0.5,
+    growth: Any = 2.0,
+    max_trials: int = 60,
+) -> Armijo:
     """Backtracking line search to a sufficient decrease, for `gradient_descent(jgd.armijo())`.
 
     x+ = x + rate d with the first rate in initial, initial*shrink, ... for which

@@ -1,0 +1,1 @@
+"""Experiments: statements about gradient descent, and benchmarks against peers."""

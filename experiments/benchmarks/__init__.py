@@ -1,0 +1,1 @@
+"""Benchmarks against peers: each a script that prints its figures."""

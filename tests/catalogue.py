@@ -1,0 +1,171 @@
+"""The methods and problems of the contract tests: a new row here enters every one of them.
+
+`METHODS` maps a name to a factory that is given a problem and sets its rates by the problem's
+curvature. `PROBLEMS` are the small problems of every test run, `MORE_PROBLEMS` those of the slow
+ones. `EXCEPTIONS` names the pairs where a method is not expected to reach the minimum, and why.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+import jgd
+from jgd.problems import Problem, get, quadratic, valley
+from jgd.problems.classics import himmelblau_loss
+
+CURVATURE: dict[str, tuple[float, float]] = {
+    "valley": (1.0, 100.0),
+    "valley-1000": (1.0, 1000.0),
+    "himmelblau": (20.0, 130.0),
+    "bowl": (1.0, 30.0),
+    "saddle": (1.0, 3.0),
+    "quadratic-100-rotated": (1.0, 100.0),
+    "quadratic-10000": (1.0, 10000.0),
+    "two-slopes": (4.0, 32.0),
+    "rosenbrock": (0.4, 1500.0),
+    "beale": (0.1, 400.0),
+    "breast-cancer": (1.0, 2000.0),
+    "mgh/bard": (0.1, 100.0),
+}
+"""Problem -> the smallest and the largest curvature that a run meets, roughly where not quadratic."""
+
+
+def walled_himmelblau_loss(x: Any, wall: Any) -> Any:
+    """Himmelblau's function, NaN where x[0] is beyond the wall."""
+    return jnp.where(x[0] <= wall.astype(x.dtype), himmelblau_loss(x), jnp.nan)
+
+
+def walled_himmelblau(wall: float = np.inf) -> Problem:
+    """Himmelblau's function with a wall, by default infinitely far."""
+    problem = get("himmelblau")
+    return dataclasses.replace(problem, fun=walled_himmelblau_loss, args=(np.asarray(wall),))
+
+
+def bowl_loss(x: Any, spectrum: Any) -> Any:
+    """f(x) = sum(s y^2 / 2 + y^4 / 4) + sum(y)^2 / 2 + 2 with y = x - 1, s the spectrum."""
+    y = x - 1.0
+    return jnp.sum(0.5 * spectrum.astype(x.dtype) * y**2 + 0.25 * y**4) + 0.5 * jnp.sum(y) ** 2 + 2
+
+
+def bowl() -> Problem:
+    """A strictly convex function that is no quadratic, of three parameters: no method fails on it."""
+    return Problem(
+        name="bowl",
+        fun=bowl_loss,
+        x0=np.array([2.0, -0.5, 2.5]),
+        args=(np.array([1.0, 4.0, 10.0]),),
+        minimum=2.0,
+        minimizers=(np.ones(3),),
+    )
+
+
+PROBLEMS: dict[str, Callable[[], Problem]] = {
+    "valley": valley,
+    "valley-1000": lambda: valley(1000.0),
+    "himmelblau": walled_himmelblau,
+    "bowl": bowl,
+}
+
+MORE_PROBLEMS: dict[str, Callable[[], Problem]] = {
+    name: lambda name=name: get(name)
+    for name in (
+        "saddle",
+        "quadratic-100-rotated",
+        "quadratic-10000",
+        "two-slopes",
+        "rosenbrock",
+        "beale",
+        "breast-cancer",
+        "mgh/bard",
+    )
+}
+
+
+def rate(problem: Problem) -> float:
+    """1/L."""
+    return 1 / CURVATURE[problem.name][1]
+
+
+def best_momentum(problem: Problem) -> float:
+    """(sqrt kappa - 1) / (sqrt kappa + 1)."""
+    mu, L = CURVATURE[problem.name]
+    root = (L / mu) ** 0.5
+    return (root - 1) / (root + 1)
+
+
+METHODS: dict[str, Callable[[Problem], Any]] = {
+    "gradient_descent": lambda p: jgd.gradient_descent(rate(p)),
+    "gradient_descent-schedule": lambda p: jgd.gradient_descent(
+        optax.linear_schedule(1.5 * rate(p), rate(p), 100)
+    ),
+    "gradient_descent-armijo": lambda p: jgd.gradient_descent(jgd.armijo(100 * rate(p))),
+    "gradient_descent-exact": lambda p: jgd.gradient_descent(jgd.exact()),
+    "gradient_descent-silver": lambda p: jgd.gradient_descent(jgd.silver(0.7 * rate(p))),
+    "gradient_descent-momentum": lambda p: jgd.gradient_descent(rate(p), momentum=0.8),
+    "gradient_descent-nesterov": lambda p: jgd.gradient_descent(rate(p), 0.8, nesterov=True),
+    "heavy_ball": lambda p: jgd.heavy_ball(rate(p), best_momentum(p)),
+    "nesterov": lambda p: jgd.nesterov(rate(p)),
+    "nesterov-constant": lambda p: jgd.nesterov(rate(p), best_momentum(p)),
+    "ogm": lambda p: jgd.ogm(100, rate(p)),
+    "newton_raphson": lambda p: jgd.newton_raphson(),
+    "newton": lambda p: jgd.newton(),
+    "adam": lambda p: jgd.adam(0.02),
+    "from_optax-sgd": lambda p: jgd.from_optax(optax.sgd, learning_rate=rate(p), momentum=0.5),
+    "optax.adamw": lambda p: optax.adamw(0.02),
+    "optax.rmsprop": lambda p: optax.rmsprop(optax.exponential_decay(0.1, 200, 0.5)),
+    "optax.polyak_sgd": lambda p: optax.polyak_sgd(max_learning_rate=1.0, f_min=p.minimum),
+    "optax.lbfgs": lambda p: optax.lbfgs(),
+}
+
+UPHILL = "curvature along the gradient is negative, and the exact step of a quadratic has no minimum"
+DRAWN = "the nearest stationary point is not a minimum, and pure Newton is drawn to it"
+FLAT = "the start is so flat that the step of a quadratic model overflows"
+DECAY = "the weight decay moves the minimum, and the rate is too large to settle at the moved one"
+SPENT = "the schedule's rate dies out before the run is there"
+
+EXCEPTIONS: dict[tuple[str, str], str] = {
+    ("gradient_descent-exact", "himmelblau"): UPHILL,
+    ("gradient_descent-exact", "saddle"): UPHILL,
+    ("gradient_descent-exact", "rosenbrock"): UPHILL,
+    ("gradient_descent-exact", "two-slopes"): FLAT,
+    ("newton_raphson", "himmelblau"): DRAWN,
+    ("newton_raphson", "saddle"): DRAWN,
+    ("newton_raphson", "beale"): DRAWN,
+    ("newton_raphson", "two-slopes"): FLAT,
+    ("optax.adamw", "rosenbrock"): DECAY,
+    ("optax.rmsprop", "rosenbrock"): SPENT,
+    ("optax.rmsprop", "mgh/bard"): SPENT,
+}
+"""(method, problem) -> why the minimum is not reached; a pair that does reach it fails as stale."""
+
+
+@cache
+def problem(name: str) -> Problem:
+    """The named problem, built once."""
+    return (PROBLEMS | MORE_PROBLEMS)[name]()
+
+
+@cache
+def method(name: str, problem_name: str) -> Any:
+    """The named method for a problem, built once: what is ready-made compiles by identity."""
+    return METHODS[name](problem(problem_name))
+
+
+@cache
+def solved(method_name: str, problem_name: str, max_steps: int = 200_000) -> jgd.Result:
+    """The result of a run, computed once."""
+    p = problem(problem_name)
+    return jgd.minimize(
+        p.fun,
+        p.x0,
+        method(method_name, problem_name),
+        args=p.args,
+        gtol=0.0,
+        grtol=1e-7,
+        max_steps=max_steps,
+    )

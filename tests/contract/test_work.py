@@ -1,0 +1,99 @@
+"""The work that is reported is the work that was done, and nothing is traced or compiled twice."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import jgd
+from tests.catalogue import METHODS, method, problem, walled_himmelblau_loss
+from tests.contract.counting import Counting
+
+LINE_SEARCHES = {
+    "zoom": lambda: optax.chain(optax.sgd(1.0), optax.scale_by_zoom_linesearch(20)),
+    "backtracking": lambda: optax.chain(
+        optax.sgd(1.0), optax.scale_by_backtracking_linesearch(20)
+    ),
+    "backtracking, gradients kept": lambda: optax.chain(
+        optax.sgd(1.0), optax.scale_by_backtracking_linesearch(20, store_grad=True)
+    ),
+    "zoom that fails": lambda: optax.chain(optax.sgd(1.0), optax.scale_by_zoom_linesearch(2)),
+    "backtracking that fails": lambda: optax.chain(
+        optax.sgd(1.0), optax.scale_by_backtracking_linesearch(1)
+    ),
+}
+
+MORE_TRACES = {
+    "gradient_descent-exact": 3,
+    "newton_raphson": 3,
+    "newton": 3,
+    "optax.lbfgs": 6,
+}
+"""Two traces are one to look at the output and one to compile; curvature takes another, at the highest
+precision of products, and optax's line search differentiates the objective in code of its own."""
+
+
+def reported(result: jgd.Result) -> dict[str, int]:
+    work = dataclasses.asdict(result.work)
+    del work["discarded"]
+    return work
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_reported_work_is_executed_work_and_a_second_call_traces_nothing(name):
+    bowl, rates = problem("bowl"), method(name, "bowl")
+    counting = Counting(bowl.fun, bowl.n)
+    result = jgd.minimize(counting.fun, bowl.x0, rates, args=bowl.args, gtol=1e-12, max_steps=25)
+    assert reported(result) == counting.counts()
+    assert result.steps >= 5
+    assert counting.traces <= MORE_TRACES.get(name, 2)
+
+    traces, others = counting.traces, METHODS[name](problem("valley"))
+    ready_made = isinstance(rates, optax.GradientTransformation)
+    if not ready_made and jax.tree.structure(others) == jax.tree.structure(rates):
+        rates = others
+    counting.reset()
+    again = jgd.minimize(
+        counting.fun,
+        1.1 * bowl.x0,
+        rates,
+        args=(0.9 * bowl.args[0],),
+        gtol=1e-3,
+        target=1.0,
+        max_steps=20,
+    )
+    assert reported(again) == counting.counts()
+    assert counting.traces == traces
+    assert again.compile_seconds == 0 or again.best_step < again.steps
+
+
+@pytest.mark.parametrize("name", LINE_SEARCHES)
+def test_trials_of_optax_line_searches_are_counted(name):
+    bowl = problem("bowl")
+    counting = Counting(bowl.fun, bowl.n)
+    result = jgd.minimize(
+        counting.fun, bowl.x0, LINE_SEARCHES[name](), args=bowl.args, max_steps=15
+    )
+    assert reported(result) == counting.counts()
+    assert result.work.values > result.steps + 1
+
+
+WASTE = {
+    "a wall": (jgd.gradient_descent(0.01, momentum=0.5), 2.5, jgd.Status.NONFINITE),
+    "a wall before a search": (jgd.gradient_descent(), 2.5, None),
+    "the best value behind": (jgd.gradient_descent(0.01, momentum=0.95), np.inf, jgd.Status.MAX_STEPS),
+}
+
+
+@pytest.mark.parametrize("name", WASTE)
+def test_work_that_led_nowhere_is_counted_and_called_discarded(name):
+    rates, wall, status = WASTE[name]
+    counting = Counting(walled_himmelblau_loss, 2)
+    result = jgd.minimize(counting.fun, jnp.zeros(2), rates, args=(wall,), max_steps=200)
+    assert reported(result) == counting.counts()
+    assert result.work.discarded > 0
+    assert status is None or result.status == status
+    assert result.work.values - result.work.discarded == result.steps + 1
