@@ -1,10 +1,12 @@
 """The driver: one loop that evaluates, decides and records.
 
-The fast loop carries what one step changes (`Motion`) and stores nothing else: the tests of every step
-stand in its predicate. It runs in blocks that end where a row of the history is due, or after
-`block_length` steps; the slow checks, the row and the snapshot belong to the block. A block that ends
-at a point that is not finite is run again from its snapshot to the step before. Where blocks begin and
-end depends on the number of the step alone, so a run in two pieces is the run in one, to the bit.
+The loop has three levels. The steps (`_Steps.walk`) carry what one step changes, a `Motion`, and store
+nothing else: the tests of every step stand in their predicate. A block of steps ends where a row of the
+history is due, and one step before; there the slow checks are made, the row is written and the status
+decided (`_settle`). A leg of blocks begins with a snapshot: a leg that meets a point that is not finite
+is run again from its snapshot to the step before, and the best point of a run is found by running again
+the leg that saw it. Where blocks and legs end depends on the number of the step alone, so a run in two
+pieces leads where the run in one does, to the bit.
 """
 
 import dataclasses
@@ -86,7 +88,7 @@ class Motion:
 class Carry:
     """A run so far: where it is, its verdict, its memory and its history; a pytree, and all it takes to go on.
 
-    `grad_norm` is the size of the gradient where it is, `best_origin` where the block began in which the
+    `grad_norm` is the size of the gradient where it is, `best_origin` where the leg began in which the
     best value was seen, `discarded` the counts of evaluations that were made again, `memory` what the
     rules remember.
     """
@@ -101,8 +103,8 @@ class Carry:
     first_value: jax.Array
 
 
-def block_length(x: Any) -> int:
-    """The longest block: long where a step costs next to nothing, as blocks then cost more than steps."""
+def leg_length(x: Any) -> int:
+    """How many steps lie between two snapshots: more where a step costs next to nothing."""
     return 4096 if tree.size(x) <= 64 else 256
 
 
@@ -111,10 +113,10 @@ def _on_row(k: jax.Array, exponent: int) -> jax.Array:
     return next_row(k - 1, exponent) == k
 
 
-def _next_edge(k: jax.Array, exponent: int, length: int) -> jax.Array:
-    """Where the block that holds step k ends: the row, the step before it, or a multiple of `length`."""
+def _next_edge(k: jax.Array, exponent: int) -> jax.Array:
+    """Where the block that holds step k ends: at the next row, or at the step before it."""
     row = next_row(k, exponent)
-    return jnp.minimum(jnp.where(row - 1 > k, row - 1, row), (k // length + 1) * length)
+    return jnp.where(row - 1 > k, row - 1, row)
 
 
 def _advance(program: Program, at: Position) -> tuple[Position, Info, bool]:
@@ -273,27 +275,17 @@ def _settle(steps: _Steps, carry: Carry, motion: Motion) -> Carry:
     if program.recorder is not None:
         history = program.recorder.write(history, row, due)
 
-    def first_of(*statuses: Any) -> jax.Array:
-        first = jnp.asarray(Status.RUNNING, jnp.int32)
-        for status in reversed(statuses):
-            first = jnp.where(status == Status.RUNNING, first, status)
-        return first
-
-    broken = jnp.where(start.k == now.k, Status.NONFINITE_START, Status.NONFINITE)
-    broken = jnp.where(good, jnp.where(carry.status == Status.NONFINITE, carry.status, 0), broken)
-    status = first_of(program.stop.verdict(f, progress, tests), now.status, checked, broken)
-    again = jnp.where(good, 0, now.counts - steps.complete(start).counts)
-    return Carry(
-        motion=tree.select(good, motion, start),
-        grad_norm=jnp.where(good, progress.grad_norm, carry.grad_norm),
-        best_origin=tree.select(
-            good & (motion.best_value < start.best_value), start.at, carry.best_origin
-        ),
+    status = program.stop.verdict(f, progress, tests)
+    for other in (now.status, checked):
+        status = jnp.where(status == Status.RUNNING, other, status)
+    broken = jnp.where(now.k > 0, Status.NONFINITE, Status.NONFINITE_START)
+    return dataclasses.replace(
+        carry,
+        motion=motion,
+        grad_norm=progress.grad_norm,
         status=jnp.where(good, status, broken).astype(jnp.int32),
-        discarded=carry.discarded + again,
         memory=(tests, checks),
         history=history,
-        first_value=carry.first_value,
     )
 
 
@@ -335,28 +327,46 @@ def run(program: Program, carry: Carry, limit: Any, floor: Any = -jnp.inf) -> Ca
     """
     floor = jnp.asarray(floor, carry.motion.point.value.dtype)
     limit = jnp.asarray(limit, jnp.int32)
-    length, exponent = block_length(carry.motion.point.x), program.exponent
+    length, exponent = leg_length(carry.motion.point.x), program.exponent
     steps = _Steps(program, carry.motion)
 
-    def unfinished(state: tuple) -> jax.Array:
-        carry, limit = state
-        going = (carry.status == Status.RUNNING) | (carry.status == Status.NONFINITE)
-        return (going & (carry.motion.k < limit)) | (carry.status == Status.NOT_STARTED)
+    def going(carry: Carry, end: jax.Array) -> jax.Array:
+        running = (carry.status == Status.RUNNING) & (carry.motion.k < end)
+        return running | (carry.status == Status.NOT_STARTED)
 
     def block(state: tuple) -> tuple:
-        carry, limit = state
+        carry, end = state
         k = carry.motion.k
-        edge = jnp.minimum(_next_edge(k, exponent, length), limit)
-        end = jnp.where(carry.status == Status.NOT_STARTED, k, edge)
-        motion = steps.walk(carry.motion, end, floor, carry.memory[0])
-        settled = _settle(steps, carry, motion)
-        back = (settled.status == Status.NONFINITE) & (carry.status != Status.NONFINITE)
-        limit = jnp.where(motion.point.value <= floor, motion.k, limit)
-        return settled, jnp.where(back, motion.k - 1, limit)
+        edge = jnp.minimum(_next_edge(k, exponent), end)
+        edge = jnp.where(carry.status == Status.NOT_STARTED, k, edge)
+        carry = _settle(steps, carry, steps.walk(carry.motion, edge, floor, carry.memory[0]))
+        return carry, jnp.where(carry.motion.point.value <= floor, carry.motion.k, end)
+
+    def leg(state: tuple) -> tuple:
+        start, limit, broken = state
+        end = jnp.minimum((start.motion.k // length + 1) * length, limit)
+        carry, _ = lax.while_loop(lambda state: going(*state), block, (start, end))
+        bad = carry.status == Status.NONFINITE
+        k, counts = carry.motion.k, steps.complete(carry.motion).counts
+        waste = jnp.where(bad, counts - steps.complete(start.motion).counts, 0)
+        limit = jnp.where(bad, k - 1, jnp.where(carry.motion.point.value <= floor, k, limit))
+        history, carry, start = (
+            carry.history,
+            *(dataclasses.replace(c, history=None) for c in (carry, start)),
+        )
+        kept = tree.select(bad, start, carry)
+        improved = kept.motion.best_value < start.motion.best_value
+        origin = tree.select(improved, start.motion.at, start.best_origin)
+        discarded = start.discarded + waste
+        kept = dataclasses.replace(kept, best_origin=origin, discarded=discarded, history=history)
+        return kept, limit, broken | bad
 
     varying = dataclasses.replace(carry, motion=steps.vary(carry.motion))
-    carry, _ = lax.while_loop(unfinished, block, (varying, limit))
-    return dataclasses.replace(carry, motion=steps.complete(carry.motion))
+    state = (varying, limit, jnp.zeros((), bool))
+    carry, _, broken = lax.while_loop(lambda state: going(*state[:2]), leg, state)
+    ended = broken & (carry.status == Status.RUNNING)
+    status = jnp.where(ended, Status.NONFINITE, carry.status).astype(jnp.int32)
+    return dataclasses.replace(carry, motion=steps.complete(carry.motion), status=status)
 
 
 def solve(program: Program, x0: Any, limit: Any = 2**31 - 1) -> Carry:
@@ -369,7 +379,7 @@ def solve(program: Program, x0: Any, limit: Any = 2**31 - 1) -> Carry:
 
 
 def best(program: Program, carry: Carry) -> Motion:
-    """The motion at the best value of the run, found by going over its block again; counts start at 0."""
+    """The motion at the best value of the run, found by running its leg again; counts start at 0."""
     origin = carry.best_origin
     running = jnp.zeros_like(carry.status)
     counts = jnp.zeros_like(carry.motion.counts)
