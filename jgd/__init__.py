@@ -32,7 +32,7 @@ _HOME = {
     "exact": "jgd.searches.exact",
     "silver": "jgd.searches.fixed",
     "Recorder": "jgd.driver.recorder",
-    "Program": "jgd.driver.solve",
+    "Program": "jgd.driver.carry",
     "solve": "jgd.driver.solve",
     "compare": "jgd.study.compare",
 }
@@ -41,6 +41,7 @@ _MODULES = {"problems": "jgd.problems", "stop": "jgd.driver.stop"}
 if TYPE_CHECKING:
     from jgd import problems as problems
     from jgd.api import minimize as minimize
+    from jgd.checkup import check as check
     from jgd.core.objective import Objective as Objective
     from jgd.core.record import record as record
     from jgd.core.record import static as static
@@ -49,10 +50,9 @@ if TYPE_CHECKING:
     from jgd.core.types import Point as Point
     from jgd.core.types import Step as Step
     from jgd.driver import stop as stop
+    from jgd.driver.carry import Program as Program
     from jgd.driver.recorder import Recorder as Recorder
-    from jgd.driver.solve import Program as Program
     from jgd.driver.solve import solve as solve
-    from jgd.checkup import check as check
     from jgd.methods.descent import Descent as Descent
     from jgd.methods.optax import from_optax as from_optax
     from jgd.methods.recipes import adam as adam

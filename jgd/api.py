@@ -1,53 +1,39 @@
 """The front door: `minimize`, which checks, wraps, chooses defaults, runs, and tells."""
 
 import dataclasses
-import inspect
 import time
-import weakref
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from jgd.clock import compile_seconds
 from jgd.core import check, tree
-from jgd.core.objective import Objective
 from jgd.core.record import record
 from jgd.core.status import Status
+from jgd.driver.carry import GRID, Carry, Motion, Program
 from jgd.driver.recorder import Recorder, Row
-from jgd.driver.solve import (
-    GRID,
-    Carry,
-    Motion,
-    Program,
-    begin,
-    best,
-    column_names,
-    row_of,
-    run,
-    solve,
-)
+from jgd.driver.solve import begin, best, run, solve
+from jgd.driver.steps import column_names, row_of
 from jgd.driver.stop import Divergence, Evaluations, Gradient, Stall, Steps, Stop, Target, When
-from jgd.methods.optax import wrap
-from jgd.methods.recipes import gradient_descent, newton
+from jgd.prepare import prepare
 from jgd.result import Result, Tolerances, Work
 
 DEFAULT_TOLERANCES = {2: (1e-2, 1e-2), 4: (1e-4, 1e-6), 8: (1e-8, 1e-12)}
 """Bytes of the widest leaf of x -> (gtol, grtol)."""
-
-NEWTON_LIMIT = 100
-"""Up to this many parameters the default method is the safe Newton, beyond it Armijo descent."""
 
 MAX_STEPS = 10_000
 
 
 @record
 class _Figures:
-    """What the host reads of a run, packed: `reals` are first and best value and the gradient's tolerance,
-    `wholes` are k, status, the counts and the discarded counts, `row` is the last row."""
+    """What the host reads of a run, packed.
+
+    `reals` are first and best value and the gradient's tolerance; `wholes` are k, status, the counts
+    and the discarded counts; `row` is the last row.
+    """
 
     reals: jax.Array
     wholes: jax.Array
@@ -106,15 +92,19 @@ def minimize(
       method: `jgd.gradient_descent(...)` and its like, any optax transformation, or None: the safe
         Newton up to 100 parameters, Armijo descent above.
       args: further arguments of `fun`; data belongs here and not in a closure.
-      gtol, grtol: CONVERGED is max|grad| <= gtol + grtol * (the same at x0). By default (1e-8, 1e-12) in
-        float64, (1e-4, 1e-6) in float32 and (1e-2, 1e-2) in 16 bits; if only gtol is given, grtol is 0.
-      ftol, xtol: STALLED when at 8 checks in a row the value changes by at most ftol * max(|f|, 1), or no
-        entry of x by more than xtol * max|x|. By default only x that stays the same to the last bit.
+      gtol: CONVERGED is max|grad| <= gtol + grtol * (the same at x0); by default 1e-8 in float64, 1e-4 in
+        float32, 1e-2 in 16 bits.
+      grtol: see gtol; by default 1e-12, 1e-6 and 1e-2, and 0 if only gtol is given.
+      ftol: STALLED when at 8 checks in a row the value changes by at most ftol * max(|f|, 1); 0 is never.
+      xtol: STALLED when at 8 checks in a row no entry of x changes by more than xtol * max|x|; with 0, when
+        x stays the same to the last bit.
       target: TARGET_REACHED when the value is at most this.
-      max_steps, max_evaluations: budgets of steps and of evaluations of `fun`.
+      max_steps: the budget of steps.
+      max_evaluations: the budget of evaluations of `fun`; None for none.
       stop: further rules: a function of a `jgd.Point` that returns a boolean, a rule of `jgd.stop`, or a
         tuple of them.
       recorder: how much history to keep; None for none.
+      has_aux: whether `fun` returns `(value, aux)`; the Result has the aux of its x.
       start: an earlier Result to go on from; with the same method the run goes on as if it had never
         stopped, with another it starts at that Result's x.
 
@@ -186,7 +176,7 @@ def _result(
     )
 
 
-def _work(counts: np.ndarray, discarded: np.ndarray, carry: Carry, best_motion: Motion) -> Work:
+def _work(counts: Any, discarded: Any, carry: Carry, best_motion: Motion) -> Work:
     """Everything evaluated, and how many of the values led nowhere."""
     again = discarded
     if best_motion is not carry.motion:
@@ -203,123 +193,6 @@ def _continued(program: Program, start: Result) -> Carry | None:
     described = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), (carry, fresh))
     same = jax.tree.structure(program) == start.structure and described[0] == described[1]
     return carry if same else None
-
-
-def prepare(
-    fun: Callable, x0: Any, method: Any, args: tuple, has_aux: bool
-) -> tuple[Objective, Any, Any]:
-    """The objective, the start as arrays and the method, checked without compiling anything."""
-    if not callable(fun):
-        raise TypeError(f"fun must be a function of x, got {type(fun).__name__}.")
-    if not isinstance(args, tuple):
-        raise TypeError(
-            f"args must be a tuple of further arguments, got {type(args).__name__}; write args=(data,)."
-        )
-    traced = [
-        leaf for leaf in jax.tree.leaves((x0, args, method)) if isinstance(leaf, jax.core.Tracer)
-    ]
-    if traced:
-        raise TypeError(
-            "minimize cannot be differentiated, jitted or vmapped: x0, args or the method's numbers are "
-            "being traced. Use jgd.solve inside a program; derivatives of a solution are not available."
-        )
-    x0 = _floats(x0)
-    args = jax.tree.map(jnp.asarray, args)
-    _check_fun(fun, x0, args, has_aux)
-    return Objective(fun, args, has_aux), x0, as_method(method, x0)
-
-
-def _floats(x0: Any) -> Any:
-    """x0 with float arrays for leaves, or one sentence on what is wrong with it."""
-    leaves = jax.tree_util.tree_leaves_with_path(x0)
-    if not leaves or not sum(np.size(leaf) for _, leaf in leaves):
-        raise ValueError("x0 has no entries: give a float array, or a pytree of them.")
-    for path, leaf in leaves:
-        where = f"x0{jax.tree_util.keystr(path)}"
-        try:
-            kind = jnp.result_type(leaf)
-        except TypeError:
-            raise TypeError(f"{where} must be a float array, got {type(leaf).__name__}.") from None
-        if jnp.issubdtype(kind, jnp.complexfloating):
-            raise TypeError(
-                f"{where} is complex; give its real and imaginary parts as two float arrays."
-            )
-        if not jnp.issubdtype(kind, jnp.floating):
-            raise TypeError(
-                f"{where} must be of a float dtype, got {kind}; write it as floats, for example 1.0."
-            )
-        if not np.isfinite(np.asarray(leaf, dtype=np.float64)).all():
-            raise ValueError(f"{where} has entries that are NaN or infinite.")
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype=jnp.result_type(leaf)), x0)
-
-
-_checked: "weakref.WeakKeyDictionary[Callable, set]" = weakref.WeakKeyDictionary()
-"""The shapes that each function was found to be right for."""
-
-
-def _check_fun(fun: Callable, x0: Any, args: tuple, has_aux: bool) -> None:
-    """One sentence if fun does not take x0 and args or does not return a real scalar."""
-    leaves, structure = jax.tree.flatten((x0, args))
-    key = (structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves), has_aux)
-    try:
-        known = _checked.setdefault(fun, set())
-    except TypeError:
-        known = set()
-    if key not in known:
-        _check_arity(fun, x0, args)
-        _check_output(fun, x0, args, has_aux)
-        known.add(key)
-
-
-def _check_arity(fun: Callable, x0: Any, args: tuple) -> None:
-    try:
-        signature = inspect.signature(fun)
-    except (TypeError, ValueError):
-        return
-    try:
-        signature.bind(x0, *args)
-    except TypeError as error:
-        raise TypeError(
-            f"fun{signature} cannot be called with x0 and {len(args)} further arguments ({error}); "
-            "data is passed as args=(...)."
-        ) from None
-
-
-def _check_output(fun: Callable, x0: Any, args: tuple, has_aux: bool) -> None:
-    """One sentence if fun does not return a real scalar; an error inside fun comes out as it is."""
-    out = jax.eval_shape(fun, x0, *args)
-    if has_aux:
-        if not (isinstance(out, tuple) and len(out) == 2):
-            raise TypeError("fun must return (value, aux) where has_aux=True.")
-        out = out[0]
-    elif isinstance(out, tuple) and len(out) == 2:
-        raise TypeError(
-            "fun returns two things: pass has_aux=True if the second is auxiliary output."
-        )
-    if not hasattr(out, "shape"):
-        raise TypeError(f"fun must return a scalar, got {type(out).__name__}.")
-    if out.shape != ():
-        raise TypeError(
-            f"fun must return a scalar, got shape {out.shape}; sum or average it, for example jnp.sum(r**2) "
-            "of residuals r."
-        )
-    if not jnp.issubdtype(out.dtype, jnp.floating):
-        raise TypeError(f"fun must return a real float, got {out.dtype}.")
-
-
-def as_method(method: Any, x0: Any) -> Any:
-    """The method itself, an optax transformation wrapped, or the default by size."""
-    if method is None:
-        return newton() if tree.size(x0) <= NEWTON_LIMIT else gradient_descent()
-    if isinstance(method, optax.GradientTransformation):
-        return wrap(method)
-    if isinstance(method, type) or not (hasattr(method, "init") and hasattr(method, "step")):
-        hint = "; call it to make one" if callable(method) else ""
-        name = getattr(method, "__name__", type(method).__name__)
-        raise TypeError(
-            f"method must be a jgd method, an optax transformation or None, got {name}{hint}."
-        )
-    return method
 
 
 def method_name(method: Any) -> str:

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.api import prepare
 from jgd.core import tree
 from jgd.core.objective import Objective
+from jgd.prepare import prepare
 
 FLAT = ("round", "floor", "ceil", "sign", "argmax", "argmin", "stop_gradient")
 """Primitives whose derivative is zero, or taken to be."""
@@ -40,9 +40,7 @@ class Checkup:
         return "\n".join(f"{kind:8} {line}" for kind, lines in groups for line in lines)
 
 
-def check(
-    fun: Callable, x0: Any, *, args: tuple = (), has_aux: bool = False, seed: int = 0
-) -> Checkup:
+def check(fun: Callable, x0: Any, *, args: tuple = (), has_aux: bool = False, seed: int = 0) -> Checkup:
     """Look an objective over at its start: arity, dtypes, finiteness, gradient, purity.
 
     The gradient is held against central differences along 3 random directions; where it is exactly zero
@@ -62,9 +60,7 @@ def check(
             raise
         return Checkup((str(error),), (), ())
     point = jax.device_get(jax.jit(Objective.evaluate)(objective, x))
-    facts = [
-        f"{tree.size(x):,} parameters in {tree.dtype(x)}, value {float(point.value):.6g} at the start."
-    ]
+    facts = [f"{tree.size(x):,} parameters in {tree.dtype(x)}, value {float(point.value):.6g} at the start."]
     warnings = list(_dtypes(x0, x, point.value))
     errors = list(_finiteness(point))
     if not errors:
@@ -123,18 +119,14 @@ def _differences(objective: Objective, x: Any, point: Any, seed: int) -> str:
         slope = float(grad @ d)
         estimates = []
         for step in (eps ** (1 / 3) * scale, 4 * eps ** (1 / 3) * scale):
-            ahead, behind = (
-                float(value(flat + jnp.asarray(s * step * d, flat.dtype))) for s in (1, -1)
-            )
+            ahead, behind = (float(value(flat + jnp.asarray(s * step * d, flat.dtype))) for s in (1, -1))
             estimates.append((ahead - behind) / (2 * step))
         noise = 8 * eps * abs(float(point.value)) / (eps ** (1 / 3) * scale)
         doubt = 4 * abs(estimates[0] - estimates[1]) + noise + 1e-3 * abs(slope)
         error = abs(slope - estimates[0])
         if not error <= doubt and error > worst[0]:
             worst = (error, slope, estimates[0])
-        far = [
-            float(value(flat + jnp.asarray(s * d, flat.dtype))) for s in (0.5 * scale, -0.5 * scale)
-        ]
+        far = [float(value(flat + jnp.asarray(s * d, flat.dtype))) for s in (0.5 * scale, -0.5 * scale)]
         moved |= any(f != float(point.value) for f in far if np.isfinite(f))
     names = " and ".join(sorted(_primitives(objective, x) & set(FLAT)))
     if not grad.any() and moved:
@@ -174,8 +166,7 @@ def _traces(objective: Objective, x: Any) -> Iterator[str]:
     """Whether two traces are the same, and how much data is baked in."""
     first, second = _jaxpr(objective, x), _jaxpr(objective, x)
     same = str(first.jaxpr) == str(second.jaxpr) and all(
-        np.array_equal(a, b, equal_nan=True)
-        for a, b in zip(first.consts, second.consts, strict=True)
+        np.array_equal(a, b, equal_nan=True) for a, b in zip(first.consts, second.consts, strict=True)
     )
     if not same:
         yield (

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import jax
 import numpy as np
 
 from jgd.core.status import Status
+from jgd.driver.carry import Carry
 from jgd.driver.recorder import Row, read
-from jgd.driver.solve import Carry
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class Result:
 
 
 def _held(measure: float, tolerance: float) -> str:
-    sign = "<=" if measure <= tolerance else "not <="
+    sign = "≤" if measure <= tolerance else "≰"
     return f"{measure:.3e} {sign} {tolerance:.3e}"
 
 
@@ -132,30 +133,22 @@ def _summary(r: Result) -> list[str]:
     parts += [_plural(w.hessians, "Hessian")] if w.hessians else []
     thrown = f" ({w.discarded:,} of the values thrown away)" if w.discarded else ""
     lines.append(f"  work         {', '.join(parts)}{thrown}")
-    lines.append(
-        f"  time         {r.compile_seconds:.3f} s compiling, {r.run_seconds:.6f} s running"
-    )
+    lines.append(f"  time         {r.compile_seconds:.3f} s compiling, {r.run_seconds:.6f} s running")
     return lines
 
 
 def _last_step(r: Result) -> list[str]:
-    """The measures of the last recorded step against xtol and ftol."""
+    """The measures of the last recorded steps against xtol and ftol."""
     h, t = r.history, r.tolerances
-    scale = max(float(np.max(np.abs(leaf))) for leaf in _leaves(r.x))
-    change = abs(float(h["value"][-1]) - float(h["value"][-2])) / max(
-        int(h["step"][-1] - h["step"][-2]), 1
-    )
+    known = np.flatnonzero(np.isfinite(h["step_norm"]))[-1]
+    largest = max(float(np.max(np.abs(leaf))) for leaf in jax.tree.leaves(r.x) if leaf.size)
+    steps, values = np.diff(h["step"][-2:])[0], np.diff(h["value"][-2:])[0]
     return [
-        f"  |step|       {_held(float(h['step_norm'][-1]), t.xtol * scale)}  (xtol {t.xtol:g} x largest entry of x)",
-        f"  |change|     {_held(change, t.ftol * max(abs(float(r.value)), 1.0))}"
+        f"  |step|       {_held(float(h['step_norm'][known]), t.xtol * largest)}"
+        f"  (xtol {t.xtol:g} x max|x|; at step {h['step'][known]:,})",
+        f"  |change|     {_held(abs(float(values / steps)), t.ftol * max(abs(float(r.value)), 1.0))}"
         f"  (of the value a step; ftol {t.ftol:g} x max(|value|, 1))",
     ]
-
-
-def _leaves(x: Any) -> list[Any]:
-    import jax
-
-    return [np.asarray(leaf) for leaf in jax.tree.leaves(x) if np.size(leaf)]
 
 
 def _plural(count: int, noun: str) -> str:

@@ -102,9 +102,7 @@ def with_optimistix(fun: Callable) -> Callable:
     @equinox.filter_jit
     def solve(x: Any, rate: Any, steps: Any) -> Any:
         method = optimistix.GradientDescent(rate, rtol=0.0, atol=0.0)
-        found = optimistix.minimise(
-            lambda y, _: fun(y), method, x, max_steps=steps + 1, throw=False
-        )
+        found = optimistix.minimise(lambda y, _: fun(y), method, x, max_steps=steps + 1, throw=False)
         return found.value
 
     return solve
@@ -185,9 +183,7 @@ def second_calls(rounds: int) -> dict[str, float]:
         return jnp.sum((x - target) ** 2)
 
     def call(x: jax.Array, rate: float, target: jax.Array) -> Any:
-        return jgd.minimize(
-            loss, x, jgd.gradient_descent(rate), args=(target,), gtol=0.0, max_steps=10
-        )
+        return jgd.minimize(loss, x, jgd.gradient_descent(rate), args=(target,), gtol=0.0, max_steps=10)
 
     loop = bare(lambda x: jnp.sum(x**2))
     x, y = start(10), start(10) + 1
@@ -230,9 +226,8 @@ def main() -> None:
     jax.config.update("jax_enable_x64", True)
     sizes = {n: steps // 10 for n, steps in STEPS.items()} if options.quick else STEPS
     rounds = 5 if options.quick else 15
-    print(
-        f"jax {jax.__version__}, {jax.devices()[0].device_kind}, {platform.machine()}, float64, times relative to the bare loop"
-    )
+    device = f"{jax.devices()[0].device_kind}, {platform.machine()}"
+    print(f"jax {jax.__version__}, {device}, float64, times relative to the bare loop")
     figures = {
         "loops": loops(sizes, rounds),
         "first answer": {n: first_answers(n, rounds // 3 + 1) for n in (2, 1_000)},

@@ -68,7 +68,5 @@ _MESSAGES = {
     Status.NONFINITE: (
         "The value or the gradient became NaN or infinite; x is the last point where it was not."
     ),
-    Status.NONFINITE_START: (
-        "The value or the gradient is NaN or infinite at the start: choose another x0."
-    ),
+    Status.NONFINITE_START: ("The value or the gradient is NaN or infinite at the start: choose another x0."),
 }

@@ -1,6 +1,6 @@
 """The things that go round the circle: points, steps, what a step reports, and the method that takes it."""
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import jax
 
@@ -50,7 +50,7 @@ class Info:
 
 @record
 class Step:
-    """A method's proposal: where `to` go (an x, or a Point it has evaluated already), its next state, its Info."""
+    """A proposal: where `to` go (an x, or a Point it evaluated already), its next state, its Info."""
 
     to: Any
     state: Any
@@ -91,3 +91,17 @@ class Search(Protocol):
     def __call__(self, f: "Objective", p: Point, d: Any, s: Any) -> Step:
         """The step along d."""
         ...
+
+
+@runtime_checkable
+class Reporting(Protocol):
+    """A method, direction or search whose state has something for the history: columns of its own."""
+
+    def report(self, state: Any) -> dict[str, jax.Array]:
+        """Real scalars by the names of their columns."""
+        ...
+
+
+def reported(part: Any, state: Any) -> dict[str, jax.Array]:
+    """The columns that a method, a direction or a search adds to the history."""
+    return part.report(state) if isinstance(part, Reporting) else {}

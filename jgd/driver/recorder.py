@@ -1,7 +1,5 @@
 """The recorder: a history of fixed size that spans a run of any length."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -91,10 +89,8 @@ def read(history: Row, names: tuple[str, ...], last: Row) -> dict[str, np.ndarra
     steps = rows.wholes[:, 0]
     order = np.argsort(steps)[np.sum(steps < 0) :]
     kept = jax.tree.map(lambda leaf: leaf[order], rows)
-    if steps[order[-1]] != last.wholes[0]:
-        kept = jax.tree.map(
-            lambda leaf, row: np.concatenate([leaf, np.asarray(row)[None]]), kept, last
-        )
+    if not order.size or steps[order[-1]] != last.wholes[0]:
+        kept = jax.tree.map(lambda leaf, row: np.concatenate([leaf, np.asarray(row)[None]]), kept, last)
     columns = {name: kept.wholes[:, i] for i, name in enumerate(("step", *COUNTS))}
     columns |= {name: kept.reals[:, i] for i, name in enumerate(names)}
     return columns if kept.x is None else {**columns, "x": kept.x}

@@ -20,8 +20,10 @@ from jgd.core.types import Point
 
 @record
 class Progress:
-    """What a test sees: the step number, the point, the size of its gradient, the best value so far,
-    the number of values evaluated so far."""
+    """What a test sees: the step number, the point and the size of its gradient, and two sums.
+
+    `best_value` is the lowest value so far, `values` the number of values evaluated so far.
+    """
 
     k: Any
     point: Point
@@ -158,7 +160,7 @@ class Steps:
 class When:
     """Stop when `condition(point)` holds, a pure function of a Point that returns a boolean scalar."""
 
-    condition: Callable[[Point], jax.Array] = static()
+    condition: Callable[[Point], Any] = static()
     status = Status.STOPPED_BY_RULE
 
     def init(self, f: Objective, point: Point) -> None:
@@ -193,9 +195,7 @@ class Stall:
         value, step = look.new.value, look.step_norm
         still = step <= jnp.asarray(self.xtol, step.dtype) * look.x_norm
         ftol = jnp.asarray(self.ftol, value.dtype)
-        flat = (ftol > 0) & (
-            jnp.abs(value - look.old.value) <= ftol * jnp.maximum(jnp.abs(value), 1)
-        )
+        flat = (ftol > 0) & (jnp.abs(value - look.old.value) <= ftol * jnp.maximum(jnp.abs(value), 1))
         count = jnp.where(still | flat, count + 1, jnp.zeros_like(count))
         exhausted = (step == 0) & (value < first)
         reason = jnp.where(exhausted, Status.PRECISION_LIMIT, Status.STALLED)

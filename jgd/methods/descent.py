@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jgd.core.objective import Objective
 from jgd.core.record import record, static
 from jgd.core.status import Status
-from jgd.core.types import Direction, Info, Point, Search, Step
+from jgd.core.types import Direction, Info, Point, Search, Step, reported
 
 
 def _together(first: Info, second: Info) -> Info:
@@ -69,11 +69,7 @@ class Descent:
 
     def report(self, state: tuple[Any, Any]) -> dict[str, jax.Array]:
         """What the direction and the search say of themselves."""
-        columns: dict[str, jax.Array] = {}
-        for part, own in zip((self.direction, self.search), state, strict=True):
-            if hasattr(part, "report"):
-                columns |= part.report(own)
-        return columns
+        return reported(self.direction, state[0]) | reported(self.search, state[1])
 
 
 def _as_arrays(info: Info) -> Info:

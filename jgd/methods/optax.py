@@ -49,9 +49,7 @@ class OptaxMethod:
             )
             to = jax.tree.map(lambda x, u: x + jnp.asarray(u, x.dtype), point.x, updates)
         trials, gradients = _search_work(after)
-        info = Info(
-            rate=self._rate(after, k, point), values=trials, grads=gradients, rejected=trials
-        )
+        info = Info(rate=self._rate(after, k, point), values=trials, grads=gradients, rejected=trials)
         return Step(to, (_like(before, after), k + 1), info)
 
     def _rate(self, state: Any, k: jax.Array, point: Point) -> Any:

@@ -27,9 +27,7 @@ def _search(learning_rate: Any) -> Any:
     return Fixed(learning_rate)
 
 
-def gradient_descent(
-    learning_rate: Any = None, momentum: Any = None, nesterov: bool = False
-) -> Descent:
+def gradient_descent(learning_rate: Any = None, momentum: Any = None, nesterov: bool = False) -> Descent:
     """Gradient descent: x+ = x - learning_rate * grad f(x).
 
     Args:

@@ -1,0 +1,137 @@
+"""The steps of a program: the innermost loop, the evaluation line, and what a step reports."""
+
+import dataclasses
+from typing import Any
+
+import chex
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jgd.core import tree
+from jgd.core.status import Status
+from jgd.core.types import Info, Point, reported
+from jgd.driver.carry import GRID, Carry, Motion, Position, Program
+from jgd.driver.recorder import COUNTS, Row
+from jgd.driver.stop import Progress
+
+COLUMNS = ("value", "grad_norm", "step_norm", "rate", "accepted")
+"""The real columns of every history; a method's own follow."""
+
+
+def _advance(program: Program, at: Position) -> tuple[Position, Info, bool]:
+    """One step: the method proposes, the objective evaluates. Also whether the driver paid for it."""
+    f = program.objective
+    step = program.method.step(f.at(at.k), at.point, at.state)
+    point = f.at(at.k + 1).evaluate(step.to)
+    return Position(at.k + 1, point, step.state), step.info, not isinstance(step.to, Point)
+
+
+class StepLoop:
+    """The steps of a program: the loop that takes them, and the columns it need not carry.
+
+    Those are the columns of Info that are Python numbers or the method's own hyper-parameters; the sums
+    of counts follow from the number of steps if all counts are such.
+    """
+
+    def __init__(self, program: Program, start: Motion) -> None:
+        self.program, self.start = program, start
+        info, pays = _probe(program, start.at)
+        own = jax.tree.leaves(program.method)
+        columns = {name: getattr(info, name) for name in ("rate", "accepted", "status", *COUNTS)}
+        fixed = {
+            name: value
+            for name, value in columns.items()
+            if isinstance(value, bool | int | float) or any(value is leaf for leaf in own)
+        }
+        self.paid = jnp.array([pays, pays, 0, 0, 0], jnp.int32)
+        self.settled = {name: fixed[name] for name in ("rate", "accepted", "status") if name in fixed}
+        if all(name in fixed for name in COUNTS):
+            self.settled["counts"] = self.paid + jnp.array([fixed[name] for name in COUNTS], jnp.int32)
+
+    def vary(self, motion: Motion) -> Motion:
+        """The motion without the settled columns."""
+        return dataclasses.replace(motion, **dict.fromkeys(self.settled))
+
+    def complete(self, varying: Motion) -> Motion:
+        """The motion with the settled columns."""
+        start, known = self.start, dict(self.settled)
+        if "counts" in known:
+            known["counts"] = start.counts + (varying.k - start.k) * known["counts"]
+        known = {name: jnp.asarray(value, getattr(start, name).dtype) for name, value in known.items()}
+        return dataclasses.replace(varying, **known)
+
+    def progress(self, now: Motion) -> Progress:
+        """What the tests see."""
+        grad_norm = tree.norm_inf(self.program.objective.stationarity(now.point))
+        return Progress(now.k, now.point, grad_norm, now.best_value, now.counts[0])
+
+    def walk(self, varying: Motion, end: jax.Array, floor: jax.Array, memories: Any) -> Motion:
+        """Step until step `end`, a test that fails, or a value at or below `floor`."""
+
+        def going(varying: Motion) -> jax.Array:
+            now = self.complete(varying)
+            holds = self.program.stop.going(self.program.objective, self.progress(now), memories)
+            if "status" not in self.settled:
+                holds = holds & (now.status == Status.RUNNING)
+            return holds & (now.point.value > floor) & (now.k < end)
+
+        return lax.while_loop(going, self.step, varying)
+
+    def step(self, varying: Motion) -> Motion:
+        """One step."""
+        now, start = self.complete(varying), self.start
+        following, info, _ = _advance(self.program, now.at)
+        counts = now.counts
+        if "counts" not in self.settled:
+            own = jnp.stack([jnp.asarray(getattr(info, name), jnp.int32) for name in COUNTS])
+            counts = counts + self.paid + own
+        value = following.point.value
+        return self.vary(
+            Motion(
+                at=following,
+                rate=jnp.asarray(info.rate, start.rate.dtype),
+                accepted=jnp.asarray(info.accepted, bool),
+                status=jnp.asarray(info.status, jnp.int32),
+                counts=counts,
+                best_value=jnp.where(value < now.best_value, value, now.best_value),
+            )
+        )
+
+
+def _probe(program: Program, at: Position) -> tuple[Info, bool]:
+    """What a step reports, and whether the driver pays for its Point; checks what the method returns."""
+    seen: list[tuple[Info, bool]] = []
+
+    def probe(at: Position) -> Position:
+        following, info, pays = _advance(program, at)
+        seen.append((info, pays))
+        return following
+
+    following = jax.eval_shape(probe, at)
+    try:
+        chex.assert_trees_all_equal_structs(at, following)
+        chex.assert_trees_all_equal_shapes_and_dtypes(at, following)
+    except AssertionError as error:
+        raise TypeError(
+            "method: step() must return a point and a state of the structure, shapes and dtypes of those "
+            f"it was given ({str(error).splitlines()[0]})."
+        ) from None
+    return seen[0]
+
+
+def _report(program: Program, state: Any) -> dict[str, jax.Array]:
+    """The method's own columns."""
+    return reported(program.method, state)
+
+
+def column_names(program: Program, carry: Carry) -> tuple[str, ...]:
+    """The names of a history's real columns, in their order."""
+    return (*COLUMNS, *_report(program, carry.motion.at.state))
+
+
+def row_of(program: Program, motion: Motion, grad_norm: jax.Array, step_norm: jax.Array) -> Row:
+    """The row of a step, the columns of `column_names`."""
+    own = _report(program, motion.at.state).values()
+    reals = [motion.point.value, grad_norm, step_norm, motion.rate, motion.accepted, *own]
+    return (program.recorder or GRID).row(motion.k, motion.point, reals, motion.counts)
