@@ -105,7 +105,5 @@ class Optimized:
             return -grad - c * (grad + offset) - e * grad
 
         d = jax.tree.map(move, p.grad, u)
-        u = jax.tree.map(
-            lambda grad, step: jnp.where(last, jnp.zeros_like(grad), -grad - step), p.grad, d
-        )
+        u = jax.tree.map(lambda grad, step: jnp.where(last, jnp.zeros_like(grad), -grad - step), p.grad, d)
         return d, (u, jnp.where(last, jnp.ones_like(b), b), jnp.where(last, 0, i + 1)), Info()

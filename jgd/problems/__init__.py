@@ -48,10 +48,7 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
     "breast-cancer-l2-0.01": partial(breast_cancer, l2=0.01),
     "breast-cancer-raw": partial(breast_cancer, standardize=False),
     "network": network,
-    **{
-        f"mgh/{factory.__name__.replace('_', '-')}": factory
-        for factory in more_garbow_hillstrom.IN_ORDER
-    },
+    **{f"mgh/{factory.__name__.replace('_', '-')}": factory for factory in more_garbow_hillstrom.IN_ORDER},
 }
 """Every named problem's factory. Reading the names builds nothing and loads no data."""
 

@@ -11,8 +11,6 @@ def load(name: str) -> tuple[np.ndarray, np.ndarray]:
     try:
         from sklearn import datasets
     except ImportError as error:
-        raise ImportError(
-            f'the {name} data come with scikit-learn: pip install "jgd[data]"'
-        ) from error
+        raise ImportError(f'the {name} data come with scikit-learn: pip install "jgd[data]"') from error
     features, classes = getattr(datasets, f"load_{name}")(return_X_y=True)
     return np.asarray(features, float), np.asarray(classes)

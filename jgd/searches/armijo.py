@@ -16,11 +16,11 @@ from jgd.core.types import Info, Point, Step
 class Armijo:
     """Shrink the rate until f(x + rate d) <= f(x) + decrease * rate * grad.d.
 
-    Where two values differ by less than rounding, the slope decides instead of the value: a trial
-    whose value rose by no more than rounding is accepted if its slope is at most
-    (2 decrease - 1) grad.d. The first rate tried is `initial`, and after that the last accepted one
-    times `growth` (always `initial` if `growth` is None). Trials are evaluated with their gradients,
-    so the accepted one is the next Point at no further cost. The state is the rate to try first.
+    Where two values differ by no more than rounding, the slope decides instead of the value: such a
+    trial is accepted if its slope is at most (2 decrease - 1) grad.d, which is the same on quadratics.
+    The first rate tried is `initial`, and after that the last accepted one times `growth` (always
+    `initial` if `growth` is None). Trials are evaluated with their gradients, so the accepted one is
+    the next Point at no further cost. The state is the rate to try first.
 
     Reference: Armijo (1966), Minimization of functions having Lipschitz continuous first partial
     derivatives; Hager & Zhang (2005), A new conjugate gradient method, eq. 27 (approximate Wolfe).
@@ -47,8 +47,9 @@ class Armijo:
         def acceptable(rate: Any, trial: Point) -> Any:
             new, new_slope = trial.value.astype(dtype), tree.dot(trial.grad, d).astype(dtype)
             fell = new <= value + decrease * rate * slope
-            level = (new <= value + noise) & (new_slope <= (2 * decrease - 1) * slope)
-            return (fell | level) & jnp.isfinite(new) & tree.all_finite(trial.grad)
+            flattens = new_slope <= (2 * decrease - 1) * slope
+            enough = jnp.where(jnp.abs(new - value) <= noise, flattens, fell)
+            return enough & jnp.isfinite(new) & tree.all_finite(trial.grad)
 
         def attempt(carry: tuple) -> tuple:
             rate, _, _, trials = carry

@@ -10,11 +10,7 @@ import jgd
 from tests.catalogue import EXCEPTIONS, METHODS, MORE_PROBLEMS, PROBLEMS, problem, solved
 
 FAST = [pytest.param((m, p), id=f"{m}:{p}") for p in PROBLEMS for m in METHODS]
-SLOW = [
-    pytest.param((m, p), id=f"{m}:{p}", marks=pytest.mark.slow)
-    for p in MORE_PROBLEMS
-    for m in METHODS
-]
+SLOW = [pytest.param((m, p), id=f"{m}:{p}", marks=pytest.mark.slow) for p in MORE_PROBLEMS for m in METHODS]
 
 
 @pytest.fixture(scope="module", params=FAST + SLOW)
@@ -50,9 +46,7 @@ def test_value_and_gradient_belong_to_the_x_they_are_returned_with(pair, steps):
     size = np.max(np.abs(evaluate(known.x0, *known.args)[1]))
 
     value, grad = evaluate(result.x, *known.args)
-    assert float(result.value) == pytest.approx(
-        float(value), rel=1e-11, abs=1e-14 * result.first_value
-    )
+    assert float(result.value) == pytest.approx(float(value), rel=1e-11, abs=1e-14 * result.first_value)
     assert np.asarray(result.grad) == pytest.approx(np.asarray(grad), rel=1e-9, abs=1e-12 * size)
     assert result.grad_norm == np.max(np.abs(result.grad))
 

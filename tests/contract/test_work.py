@@ -14,16 +14,12 @@ from tests.contract.counting import Counting
 
 LINE_SEARCHES = {
     "zoom": lambda: optax.chain(optax.sgd(1.0), optax.scale_by_zoom_linesearch(20)),
-    "backtracking": lambda: optax.chain(
-        optax.sgd(1.0), optax.scale_by_backtracking_linesearch(20)
-    ),
+    "backtracking": lambda: optax.chain(optax.sgd(1.0), optax.scale_by_backtracking_linesearch(20)),
     "backtracking, gradients kept": lambda: optax.chain(
         optax.sgd(1.0), optax.scale_by_backtracking_linesearch(20, store_grad=True)
     ),
     "zoom that fails": lambda: optax.chain(optax.sgd(1.0), optax.scale_by_zoom_linesearch(2)),
-    "backtracking that fails": lambda: optax.chain(
-        optax.sgd(1.0), optax.scale_by_backtracking_linesearch(1)
-    ),
+    "backtracking that fails": lambda: optax.chain(optax.sgd(1.0), optax.scale_by_backtracking_linesearch(1)),
 }
 
 MORE_TRACES = {
@@ -70,13 +66,17 @@ def test_reported_work_is_executed_work_and_a_second_call_traces_nothing(name):
     assert again.compile_seconds == 0 or again.best_step < again.steps
 
 
-@pytest.mark.parametrize("name", LINE_SEARCHES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if "zoom" in name or "fails" in name else ())
+        for name in LINE_SEARCHES
+    ],
+)
 def test_trials_of_optax_line_searches_are_counted(name):
     bowl = problem("bowl")
     counting = Counting(bowl.fun, bowl.n)
-    result = jgd.minimize(
-        counting.fun, bowl.x0, LINE_SEARCHES[name](), args=bowl.args, max_steps=15
-    )
+    result = jgd.minimize(counting.fun, bowl.x0, LINE_SEARCHES[name](), args=bowl.args, max_steps=15)
     assert reported(result) == counting.counts()
     assert result.work.values > result.steps + 1
 

@@ -228,9 +228,7 @@ def test_float32_in_float32_out(name):
         for x, dtype in ((problem.x0, np.float64), (single, np.float32)):
             value, grad = jax.eval_shape(jax.value_and_grad(problem.fun), x, *problem.args)
             assert value.shape == ()
-            assert {value.dtype} | {leaf.dtype for leaf in jax.tree.leaves(grad)} == {
-                np.dtype(dtype)
-            }
+            assert {value.dtype} | {leaf.dtype for leaf in jax.tree.leaves(grad)} == {np.dtype(dtype)}
         with without_x64():
             value = jax.jit(problem.fun)(problem.x0, *problem.args)
     assert value.dtype == np.float32
@@ -330,7 +328,5 @@ def test_without_scikit_learn_the_extra_is_named(build, monkeypatch):
 
 def test_listing_names_loads_no_data():
     script = "import sys, jgd.problems as p; list(p.PROBLEMS); print('sklearn' in sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

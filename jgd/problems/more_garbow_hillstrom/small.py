@@ -18,9 +18,7 @@ from jgd.problems.problem import Problem
 @sum_of_squares
 def _freudenstein_roth(x: jax.Array) -> jax.Array:
     u, v = x
-    return jnp.stack(
-        [-13.0 + u + ((5.0 - v) * v - 2.0) * v, -29.0 + u + ((v + 1.0) * v - 14.0) * v]
-    )
+    return jnp.stack([-13.0 + u + ((5.0 - v) * v - 2.0) * v, -29.0 + u + ((v + 1.0) * v - 14.0) * v])
 
 
 def freudenstein_roth() -> Problem:
@@ -77,9 +75,7 @@ def brown_badly_scaled() -> Problem:
 
     Reference: problem 4.
     """
-    return entry(
-        4, "brown-badly-scaled", _brown_badly_scaled, [1.0, 1.0], minimizers=([1e6, 2e-6],)
-    )
+    return entry(4, "brown-badly-scaled", _brown_badly_scaled, [1.0, 1.0], minimizers=([1e6, 2e-6],))
 
 
 @sum_of_squares

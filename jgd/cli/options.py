@@ -1,0 +1,117 @@
+"""The options that commands share, and what they do to the machine."""
+
+import functools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+import click
+
+_NOT_NEGATIVE = click.FloatRange(min=0)
+
+MACHINE = (
+    click.option("--x64", is_flag=True, help="Compute in float64 (float32 is JAX's default)."),
+    click.option("--device", type=click.Choice(["cpu", "gpu", "tpu"]), help="Where to compute."),
+)
+RUNS = (
+    click.option(
+        "--x0",
+        metavar="START",
+        help="The start: my_model.py:start, package.module:start, or numbers such as 3,1.",
+    ),
+    click.option(
+        "--method",
+        "methods",
+        multiple=True,
+        metavar="[LABEL=]NAME",
+        help="A method of `jgd list methods`.",
+    ),
+    click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="LABEL.PARAM=VALUE",
+        help="A parameter of a method, named by its label or name: a number, true, false, or one "
+        "of armijo, exact, silver(RATE).",
+    ),
+    click.option("--seed", type=int, help="Seed Python's and NumPy's random numbers, and problems."),
+    click.option("--max-steps", type=click.IntRange(min=0), help="At most so many steps."),
+    click.option("--gtol", type=_NOT_NEGATIVE, help="Converged when max |grad| is at most this."),
+    click.option("--ftol", type=_NOT_NEGATIVE, help="Stalled when the value changes by less."),
+    click.option("--xtol", type=_NOT_NEGATIVE, help="Stalled when x changes by less."),
+    click.option("--target", type=float, help="Stop when the value is at most this."),
+    click.option("--save", type=click.Path(file_okay=False), metavar="DIR", help="Save into DIR."),
+    click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, to stdout."),
+    click.option("--quiet", is_flag=True, help="Print nothing but errors (and JSON if asked for)."),
+)
+
+
+@dataclass(frozen=True)
+class Common:
+    """What `RUNS` and `MACHINE` gathered."""
+
+    x64: bool
+    device: str | None
+    x0: str | None
+    methods: tuple[str, ...]
+    settings: tuple[str, ...]
+    seed: int | None
+    max_steps: int | None
+    gtol: float | None
+    ftol: float | None
+    xtol: float | None
+    target: float | None
+    save: str | None
+    as_json: bool
+    quiet: bool
+
+    @property
+    def stopping(self) -> dict[str, Any]:
+        """The options of `jgd.minimize` that were given."""
+        names = ("max_steps", "gtol", "ftol", "xtol", "target")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+    def say(self, text: str) -> None:
+        """Print unless quiet: to stdout, or to stderr where stdout is for JSON."""
+        if not self.quiet:
+            click.echo(text, err=self.as_json)
+
+
+def with_options(*options: Callable) -> Callable[[Callable], Callable]:
+    """Decorator: a command with these options, in this order in its help."""
+    return lambda command: functools.reduce(lambda made, add: add(made), reversed(options), command)
+
+
+def with_common(command: Callable) -> Callable:
+    """Decorator: a command with the options of runs, gathered in its argument `common`."""
+
+    @functools.wraps(command)
+    def gathered(**given: Any) -> Any:
+        common = Common(**{field.name: given.pop(field.name) for field in fields(Common)})
+        return command(common=common, **given)
+
+    return with_options(*RUNS, *MACHINE)(gathered)
+
+
+def prepare_machine(x64: bool, device: str | None, seed: int | None = None) -> None:
+    """Import JAX and set it up; click.UsageError where there is no such device."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import random
+
+    import jax
+    import numpy as np
+
+    if x64:
+        jax.config.update("jax_enable_x64", True)
+    if device is not None:
+        jax.config.update("jax_platforms", device)
+        try:
+            jax.devices()
+        except RuntimeError:
+            raise click.UsageError(
+                f"--device {device}: JAX finds none here; `jgd doctor` lists what it finds."
+            ) from None
+    if seed is not None:
+        random.seed(seed)
+        np.random.seed(seed % 2**32)

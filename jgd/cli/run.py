@@ -1,0 +1,86 @@
+"""`jgd run`: minimize one objective by one method."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from jgd.cli.codes import exit_code
+from jgd.cli.methods import build, entries
+from jgd.cli.objective import load
+from jgd.cli.options import Common, prepare_machine, with_common
+
+
+@click.command()
+@click.argument("objective")
+@with_common
+def run(objective: str, common: Common) -> int:
+    """Minimize OBJECTIVE and tell how it went.
+
+    OBJECTIVE is a problem of `jgd list problems`, or a function (or jgd.problems.Problem) of your
+    own as my_model.py:loss or package.module:loss. Without --method, jgd chooses.
+    """
+    chosen = entries(common.methods, common.settings)
+    if len(chosen) > 1:
+        raise click.UsageError("--method: `jgd run` takes one; `jgd compare` takes several.")
+    prepare_machine(common.x64, common.device, common.seed)
+
+    import jgd
+
+    problem = load(objective, common.x0, common.seed)
+    method = next((build(label, entry, common.say) for label, entry in chosen.items()), None)
+    try:
+        result = jgd.minimize(problem.fun, problem.x0, method, args=problem.args, **common.stopping)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    common.say(str(result))
+    text = json.dumps(record(result, problem.name, common.seed), indent=2)
+    if common.as_json:
+        click.echo(text)
+    if common.save is not None:
+        path = Path(common.save) / "result.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + "\n", encoding="utf-8")
+        common.say(f"saved {path}")
+    return exit_code(result.status)
+
+
+def record(result: Any, name: str, seed: int | None) -> dict[str, Any]:
+    """A Result as plain values, its history left out, with its provenance."""
+    import dataclasses
+
+    from jgd.study.provenance import provenance
+    from jgd.study.row import plain
+
+    numbers = ("value", "grad_norm", "steps", "best_value", "best_step", "first_value")
+    seconds = ("compile_seconds", "run_seconds")
+    return {
+        "objective": name,
+        "method": result.method,
+        "status": result.status.name,
+        "message": result.message,
+        **{key: plain(_number(getattr(result, key))) for key in numbers},
+        "x": _leaves(result.x),
+        "work": dataclasses.asdict(result.work),
+        "tolerances": {k: plain(float(v)) for k, v in dataclasses.asdict(result.tolerances).items()},
+        "parameters": result.parameters,
+        **{key: getattr(result, key) for key in seconds},
+        "provenance": provenance(result.dtype, seed),
+    }
+
+
+def _number(value: Any) -> int | float:
+    return value if isinstance(value, int) else float(value)
+
+
+def _leaves(x: Any) -> Any:
+    """A bare array as a list, a pytree as lists by path."""
+    import jax
+    import numpy as np
+
+    leaves = {
+        jax.tree_util.keystr(path): np.asarray(leaf, float).tolist()
+        for path, leaf in jax.tree_util.tree_leaves_with_path(x)
+    }
+    return leaves.get("", leaves)

@@ -1,0 +1,1 @@
+"""Studies of runs: comparisons of methods, their tables, figures and provenance."""

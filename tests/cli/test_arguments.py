@@ -1,0 +1,223 @@
+"""What commands make of their arguments, in this process."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import jgd
+from jgd.cli.app import cli
+from jgd.cli.codes import exit_code, worst
+from jgd.cli.methods import OWN, build, entries, optax_names
+from jgd.cli.objective import load
+from jgd.core.status import Status
+from jgd.study.presets import PRESETS
+
+MODEL = """
+import jax.numpy as jnp
+
+number = 3.0
+start = jnp.array([3.0, 1.0])
+
+def loss(x):
+    return jnp.sum(x**2)
+
+def vector(x):
+    return x * 2.0
+
+def logarithm(x):
+    return jnp.sum(jnp.log(x - 5.0))
+"""
+
+
+@pytest.fixture
+def told(tmp_path, monkeypatch):
+    """A command's exit code and output, in a folder with a model."""
+    (tmp_path / "model.py").write_text(MODEL)
+    monkeypatch.chdir(tmp_path)
+
+    def tell(*arguments):
+        result = CliRunner().invoke(cli, arguments)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result.exit_code, result.output
+
+    return tell
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("run", "Missing argument 'OBJECTIVE'"),
+        ("run valley --gtol -1", "-1.0 is not in the range"),
+        ("run valley --method newtn", "no method 'newtn': did you mean newton"),
+        ("run valley --method optax.adamm", "no method 'optax.adamm': did you mean optax.adam"),
+        ("run valley --method newton --method adam", "`jgd compare` takes several"),
+        ("run valley --method heavy_ball", "heavy_ball needs learning_rate: --set heavy_ball.lear"),
+        ("run valley --method adam --set adm.b1=0.5", "called 'adm': did you mean adam?"),
+        ("run valley --method adam --set adam.lerning_rate=1", "did you mean learning_rate?"),
+        ("run valley --method adam --set adam.learning_rate=fast", "'fast' is no value"),
+        ("run valley --method adam --set adam.b1", "write LABEL.PARAM=VALUE"),
+        ("run valley --method adam --set adam.b1=1.5", "adam: b1 must be less than 1, got 1.5."),
+        ("run valley --x0 a,b", "'a,b' is neither numbers"),
+        ("run model.py:loss", "--x0 is missing: name the start of model.py:loss, as in --x0 model"),
+        ("compare valley --method adam --method adam", "write --method LABEL=adam"),
+        ("compare rosenbrock --preset demo", "is for valley and breast-cancer, not for rosenbrock"),
+        ("init model.py", "model.py exists already; --force"),
+        ("list nothing", "is not one of 'methods', 'problems'"),
+    ],
+)
+def test_usage_errors_exit_2_and_say_the_way_out(told, arguments, words):
+    code, output = told(*arguments.split())
+    assert code == 2
+    assert words in output
+
+
+@pytest.mark.parametrize(
+    ("objective", "words"),
+    [
+        ("vally", "No problem is named 'vally': did you mean valley?"),
+        ("model.py", "Name what to minimize in model.py after a colon, as in model.py:loss."),
+        ("modle.py:loss", "There is no file modle.py: did you mean model.py?"),
+        ("jgd.problem:loss", "There is no module jgd.problem: did you mean jgd.problems"),
+        ("nowhere_at_all.losses:loss", "There is no module nowhere_at_all."),
+        ("model.py:los", "model.py has no attribute 'los': did you mean loss?"),
+        ("jgd.problems:valey", "jgd.problems has no attribute 'valey': did you mean valley"),
+        ("model.py:number", "model.py:number is not callable: it is of type float."),
+        ("model.py:vector", "fun must return a scalar, got shape (2,)"),
+        ("model.py:logarithm", "fun(x0) is nan: choose an x0 where fun is finite."),
+    ],
+)
+def test_bad_objectives_exit_6_and_say_which_part_is_wrong(told, objective, words):
+    code, output = told("run", objective, "--x0", "3,1")
+    assert code == 6
+    assert words in output
+
+
+def test_a_bad_start_exits_6(told):
+    assert told("run", "model.py:loss", "--x0", "model.py:stat")[0] == 6
+    code, output = told("run", "model.py:loss", "--x0", "model.py:loss")
+    assert code == 6
+    assert "x0 must be a float array, got function" in output
+
+
+def test_a_problem_takes_another_start_and_a_seed():
+    problem = load("valley", "1.5,-2", None)
+    np.testing.assert_array_equal(problem.x0, [1.5, -2.0])
+    assert problem.minimum == 0
+    first, same, other = (load("network", None, seed).x0[0]["w"] for seed in (None, 0, 1))
+    np.testing.assert_array_equal(first, same)
+    assert (first != other).any()
+
+
+def test_settings_reach_a_label_before_a_name_and_all_of_a_name():
+    methods = ["a=adam", "adam", "b=gradient_descent"]
+    made = entries(methods, ["a.b1=0.5", "gradient_descent.learning_rate=armijo", "a.eps=0"])
+    assert made["a"].settings == {"b1": 0.5, "eps": 0}
+    assert made["adam"].settings == {}
+    assert entries(["a=adam", "b=adam"], ["adam.b1=0.5"])["b"].settings == {"b1": 0.5}
+    assert entries(["newton"], []) == {"newton": ("newton", {})}
+
+
+def test_presets_are_not_changed_by_settings():
+    preset = PRESETS["demo"]["valley"]
+    made = entries([], ["adam 0.3.b1=0.5"], preset)
+    assert made["adam 0.3"].settings == {"learning_rate": 0.3, "b1": 0.5}
+    assert preset["adam 0.3"].settings == {"learning_rate": 0.3}
+
+
+def made(name, *settings):
+    ((label, entry),) = entries([name], [f"{name}.{text}" for text in settings]).items()
+    return build(label, entry, print)
+
+
+def test_values_are_numbers_words_and_searches():
+    assert made("gradient_descent", "learning_rate=0.25").search.rate == 0.25
+    silver = made("gradient_descent", "learning_rate=silver(0.5)").search
+    assert (type(silver).__name__, silver.rate) == ("Silver", 0.5)
+    assert made("gradient_descent", "learning_rate=armijo(2.0)").search.initial == 2.0
+    assert made("gradient_descent", "learning_rate=none").search.initial == 1.0
+    assert type(made("gradient_descent", "learning_rate=exact").search).__name__ == "Exact"
+    nesterov = made("gradient_descent", "learning_rate=1", "momentum=0.5", "nesterov=true")
+    assert type(nesterov.direction).__name__ == "LookAhead"
+    assert made("ogm", "steps=8", "learning_rate=0.1").direction.steps == 8
+
+
+def test_an_optax_method_without_a_rate_says_which_it_takes(capsys):
+    assert made("optax.adamw").hyper["learning_rate"] == 1e-3
+    assert "optax.adamw: learning_rate=0.001" in capsys.readouterr().out
+    assert made("optax.adamw", "learning_rate=0.5").hyper["learning_rate"] == 0.5
+    assert capsys.readouterr().out == ""
+
+
+def test_every_preset_can_be_built():
+    for problems in PRESETS.values():
+        for name, preset in problems.items():
+            assert name in jgd.problems.PROBLEMS
+            assert all(build(label, entry, print) for label, entry in entries([], [], preset).items())
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_every_status_has_its_exit_code(status):
+    expected = {
+        "CONVERGED": 0,
+        "TARGET_REACHED": 0,
+        "PRECISION_LIMIT": 3,
+        "DIVERGED": 4,
+        "NONFINITE": 4,
+        "NONFINITE_START": 4,
+        "STALLED": 5,
+        "SEARCH_FAILED": 5,
+    }
+    if status > Status.RUNNING:
+        assert exit_code(status) == expected.get(status.name, 3)
+
+
+def test_the_worst_code_is_that_of_a_divergence():
+    assert worst([0, 3, 5, 4]) == 4
+    assert worst([0, 3, 5]) == 5
+    assert worst([0, 3]) == 3
+    assert worst([0, exit_code(None)]) == 2
+
+
+def test_lists_name_what_commands_take(told):
+    code, output = told("list", "methods")
+    assert code == 0
+    assert all(f"\n{name} " in f"\n{output}" for name in OWN)
+    assert "optax.lbfgs" in output
+    assert "adamw" in optax_names()
+    assert "cosine_decay_schedule" not in optax_names()
+    problems = json.loads(told("list", "problems", "--json")[1])
+    assert problems.keys() == jgd.problems.PROBLEMS.keys()
+    assert all(problems.values())
+
+
+def test_doctor_tells_versions_devices_and_precision(told):
+    code, output = told("doctor", "--json")
+    found = json.loads(output)
+    assert code == 0
+    assert found["jgd"] == jgd.__version__
+    assert found["devices"]
+    assert found["matmul precision"].startswith("default")
+    assert "float64" in found["default dtype"]
+    assert "cpu" in told("doctor")[1]
+
+
+def test_init_writes_a_file_that_runs(told, tmp_path):
+    code, output = told("init")
+    assert code == 0
+    assert "jgd run my_model.py:loss --x0 my_model.py:start" in output
+    assert told("init")[0] == 2
+    assert told("run", "my_model.py:loss", "--x0", "my_model.py:start")[0] == 0
+    (tmp_path / "my_model.py").write_text("overwritten")
+    assert told("init", "--force")[0] == 0
+    assert "def loss(x):" in (tmp_path / "my_model.py").read_text()
+
+
+def test_run_saves_its_result(told, tmp_path):
+    arguments = ["--method", "newton", "--save", "out", "--quiet"]
+    assert told("run", "valley", *arguments) == (0, "")
+    result = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert (result["status"], result["steps"], result["x"]) == ("CONVERGED", 1, [0.0, 0.0])
+    assert result["work"]["hessians"] == 1

@@ -1,0 +1,202 @@
+"""The command line as users meet it: processes, their output and exit codes."""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+MODEL = """
+import jax.numpy as jnp
+import numpy as np
+from jgd.problems import Problem
+
+start = np.array([3.0, 1.0])
+data = np.array([1.0, 100.0])
+
+def loss(x):
+    return 0.5 * jnp.sum(jnp.asarray(data, x.dtype) * x**2)
+
+def mismatched(x):
+    return jnp.sum(x @ jnp.ones((3, 3)))
+
+def weighted(x, weights):
+    return 0.5 * jnp.sum(weights.astype(x.dtype) * x**2)
+
+valley = Problem(name="my valley", fun=weighted, x0=start, args=(data,), minimum=0.0)
+"""
+
+
+EXACT = ("--set", "learning_rate=exact")
+
+
+def jgd(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
+    """`jgd` in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "jgd.cli", *arguments],
+        cwd=cwd,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def environment() -> dict[str, str]:
+    return {"PYTHONPATH": str(ROOT), "PATH": "", "JAX_PLATFORMS": "cpu"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A user's folder: a file, and a package."""
+    folder = tmp_path_factory.mktemp("user")
+    (folder / "my_model.py").write_text(MODEL)
+    (folder / "broken.py").write_text("import jax\n\nvalue = 1 / 0\n")
+    (folder / "package").mkdir()
+    (folder / "package" / "__init__.py").write_text("")
+    (folder / "package" / "losses.py").write_text(MODEL)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def compared(folder):
+    """The comparison of the documentation, saved."""
+    arguments = ["my_model.py:loss", "--x0", "my_model.py:start", "--method", "gradient_descent"]
+    arguments += ["--set", "gradient_descent.learning_rate=0.0205", "--method", "newton"]
+    arguments += ["--method", "optax.adamw", "--x64", "--max-steps", "2000", "--seed", "3"]
+    return jgd("compare", *arguments, "--save", str(folder / "out"), cwd=folder)
+
+
+def test_help_leaves_jax_unimported():
+    program = (
+        "import sys\n"
+        "from jgd.cli import main\n"
+        "try:\n"
+        "    main(sys.argv[1:])\n"
+        "finally:\n"
+        "    print(sorted({'jax', 'numpy', 'matplotlib'} & set(sys.modules)))\n"
+    )
+    for arguments in (["--help"], ["compare", "--help"], ["run", "valley", "--method", "newtn"]):
+        told = subprocess.run(
+            [sys.executable, "-c", program, *arguments], capture_output=True, text=True, cwd=ROOT
+        )
+        assert told.stdout.endswith("[]\n"), told.stdout
+
+
+def test_without_click_one_sentence_says_how_to_install_it():
+    program = "import sys; sys.modules['click'] = None; from jgd.cli import main; main(['--help'])"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    assert told.returncode == 1
+    assert told.stderr == 'The command line needs click: pip install "jgd[cli]".\n'
+
+
+def test_compare_prints_every_method_and_exits_0_although_one_diverged(compared):
+    assert compared.returncode == 0, compared.stderr
+    lines = compared.stdout.splitlines()
+    assert [line.split()[:2] for line in lines[5:8]] == [
+        ["newton", "CONVERGED"],
+        ["optax.adamw", "MAX_STEPS"],
+        ["gradient_descent", "DIVERGED"],
+    ]
+    assert "gradient_descent: DIVERGED. The value rose" in compared.stdout
+    assert "optax.adamw: learning_rate=0.001" in compared.stdout
+    assert "(best found)" in compared.stdout
+
+
+def test_compare_saves_figures_rows_and_their_provenance(compared, folder):
+    assert compared.returncode == 0
+    out = folder / "out"
+    told = json.loads((out / "comparison.json").read_text())
+    provenance = told["provenance"]
+    assert provenance["command"].startswith("jgd compare my_model.py:loss --x0 my_model.py:start ")
+    assert provenance["command"].endswith("--save out")
+    assert (provenance["seed"], provenance["dtype"], provenance["x64"]) == (3, "float64", True)
+    assert str(folder) not in json.dumps(told)
+    with (out / "comparison.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["status"] for row in rows] == ["CONVERGED", "MAX_STEPS", "DIVERGED"]
+    assert rows[0]["provenance_jax"] == provenance["jax"]
+    for name in ("convergence", "contour"):
+        picture = (out / f"comparison-{name}.png").read_bytes()
+        assert picture.startswith(b"\x89PNG")
+        assert len(picture) > 20_000
+
+
+def test_run_prints_json_alone_and_exits_0_when_converged(folder):
+    told = jgd("run", "my_model.py:valley", "--json", cwd=folder)
+    assert told.returncode == 0, told.stderr
+    result = json.loads(told.stdout)
+    assert result["status"] == "CONVERGED"
+    assert result["objective"] == "my valley"
+    assert result["x"] == [0.0, 0.0]
+    assert result["provenance"]["dtype"] == "float32"
+    assert "CONVERGED: The gradient test is met." in told.stderr
+    assert "--x64" in told.stderr
+
+
+def test_run_of_a_package_attribute_quietly_to_its_target(folder):
+    told = jgd(
+        *("run", "package.losses:loss", "--x0", "3,1", "--target", "1.0", "--quiet"),
+        *("--method", "gradient_descent", "--set", "learning_rate=silver(0.005)"),
+        cwd=folder,
+    )
+    assert (told.returncode, told.stdout, told.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "arguments"),
+    [
+        (3, "MAX_STEPS", ["valley", "--method", "adam", "--max-steps", "20"]),
+        (4, "DIVERGED", ["valley", "--method", "x=heavy_ball", "--set", "x.learning_rate=1.0"]),
+        (5, "SEARCH_FAILED", ["saddle", "--x0", "0,0.1", "--method", "gradient_descent", *EXACT]),
+    ],
+)
+def test_exit_codes_of_runs_that_end_otherwise(folder, code, status, arguments):
+    told = jgd("run", *arguments, "--x64", cwd=folder)
+    assert told.stdout.startswith(f"{status}: "), told.stderr
+    assert told.returncode == code
+
+
+def test_compare_strict_exits_with_the_code_of_the_worst(folder):
+    methods = ["--method", "newton", "--method", "adam", "--max-steps", "20"]
+    told = jgd("compare", "valley", *methods, "--strict", "--json", cwd=folder)
+    assert told.returncode == 3
+    assert [row["status"] for row in json.loads(told.stdout)["rows"]] == ["CONVERGED", "MAX_STEPS"]
+
+
+def test_the_users_own_traceback_is_shown_and_no_other(folder):
+    told = jgd("run", "my_model.py:mismatched", "--x0", "1,2", cwd=folder)
+    assert told.returncode == 6
+    assert "return jnp.sum(x @ jnp.ones((3, 3)))" in told.stderr
+    assert "my_model.py:mismatched raised TypeError when called with x0 of shape (2,)." in told.stderr
+    assert told.stderr.count('File "') == 1
+    broken = jgd("run", "broken.py:loss", "--x0", "1", cwd=folder)
+    assert broken.returncode == 6
+    assert 'broken.py", line 3, in <module>' in broken.stderr
+    assert "ZeroDivisionError" in broken.stderr
+    assert "broken.py cannot be loaded." in broken.stderr
+    assert broken.stderr.count('File "') == 1
+
+
+def test_an_interrupt_exits_130_in_the_midst_of_a_compiled_loop(folder):
+    arguments = ["run", "my_model.py:loss", "--x0", "3,1", "--x64", "--max-steps", "2000000000"]
+    arguments += ["--method", "gradient_descent", "--set", "learning_rate=1e-12"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "jgd.cli", *arguments],
+        cwd=folder,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(8)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert errors == "Interrupted.\n"

@@ -1,0 +1,66 @@
+"""The compiled run is the plain loop over `method.step`, and a pytree is the vector of its entries."""
+
+from itertools import islice
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jgd
+from jgd.prepare import as_method
+from tests.catalogue import METHODS, bowl_loss, method, problem, solved
+from tests.contract.loops import points
+
+STEPS = 20
+EXACT_COUNT = ("gradient_descent", "newton_raphson", "newton")
+LOOPS_INSIDE = ("gradient_descent-armijo", "newton", "optax.lbfgs")
+"""Outside jit their inner loops would be compiled anew at each step; without any jit they are not."""
+
+LONG_TO_COMPILE = ("optax.lbfgs",)
+NAMES = [pytest.param(name, marks=pytest.mark.slow if name in LONG_TO_COMPILE else ()) for name in METHODS]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_compiled_run_is_the_plain_loop(name):
+    bowl = problem("bowl")
+    objective = jgd.Objective(bowl.fun, tuple(map(jnp.asarray, bowl.args)))
+    rates, x0 = as_method(method(name, "bowl"), bowl.x0), jnp.asarray(bowl.x0)
+    with jax.disable_jit(name in LOOPS_INSIDE):
+        visited = list(islice(points(objective, rates, x0), STEPS + 1))
+
+    sizes = np.array([np.max(np.abs(point.grad)) for point in visited])
+    level = 1.01 * min(sizes) / sizes[0]
+    run = jgd.minimize(
+        bowl.fun, bowl.x0, method(name, "bowl"), args=bowl.args, gtol=0.0, grtol=level, max_steps=50
+    )
+    plain = int(np.argmax(sizes <= level * sizes[0]))
+    assert abs(run.steps - plain) <= (1 if name in EXACT_COUNT else max(1, 0.05 * plain))
+
+    for steps in (1, 2, 5, STEPS):
+        result = solved(name, "bowl", max_steps=steps)
+        assert np.asarray(result.x) == pytest.approx(
+            np.asarray(visited[result.steps].x), rel=1e-10, abs=1e-10
+        )
+        assert result.steps == steps or result.status == jgd.Status.CONVERGED
+    expected = [float(point.value) for point in visited[: result.steps + 1]]
+    assert result.history["value"] == pytest.approx(expected, rel=1e-10)
+
+
+def bowl_of_a_tree(x, spectrum):
+    return bowl_loss(jnp.concatenate([x["b"]["c"].ravel(), x["a"][None]]), spectrum)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_pytree_is_walked_as_the_vector_of_its_entries(name):
+    bowl, rates = problem("bowl"), as_method(method(name, "bowl"), problem("bowl").x0)
+    args, start = tuple(map(jnp.asarray, bowl.args)), jnp.asarray(bowl.x0)
+    tree = {"a": start[2], "b": {"c": start[:2, None]}}
+    flat = islice(points(jgd.Objective(bowl_loss, args), rates, start, jax.jit), STEPS)
+    nested = islice(points(jgd.Objective(bowl_of_a_tree, args), rates, tree, jax.jit), STEPS)
+    for one, other in zip(flat, nested, strict=True):
+        assert jax.tree.structure(other.x) == jax.tree.structure(tree)
+        assert jax.tree.map(jnp.shape, other.grad) == jax.tree.map(jnp.shape, tree)
+        entries = [*np.ravel(other.x["b"]["c"]), float(other.x["a"])]
+        assert entries == pytest.approx(np.asarray(one.x), rel=1e-9, abs=1e-9)
+        assert float(other.value) == pytest.approx(float(one.value), rel=1e-10)
