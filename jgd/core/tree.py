@@ -55,9 +55,23 @@ def dot(x: Tree, y: Tree) -> jax.Array:
     return _total(parts, jnp.add, dtype(x))
 
 
+def _max_abs(leaf: jax.Array) -> jax.Array:
+    """The largest absolute entry, found among whole numbers: non-negative floats sort as their bits do.
+
+    NaN has the largest bits of all, so it wins; and unlike the maximum of floats this one is
+    vectorized on CPU, which takes a fifth off a cheap step. Large leaves are bound by memory instead,
+    and TPUs have no 64 bits.
+    """
+    if leaf.size > 4096 or (leaf.dtype.itemsize == 8 and jax.default_backend() == "tpu"):
+        return jnp.max(jnp.abs(leaf))
+    whole = jnp.dtype(f"int{8 * leaf.dtype.itemsize}")
+    bits = lax.bitcast_convert_type(jnp.abs(leaf), whole)
+    return lax.bitcast_convert_type(jnp.max(bits), leaf.dtype)
+
+
 def norm_inf(x: Tree) -> jax.Array:
     """The largest absolute entry; NaN if any entry is NaN."""
-    parts = [jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(x) if leaf.size]
+    parts = [_max_abs(leaf) for leaf in jax.tree.leaves(x) if leaf.size]
     return _total(parts, jnp.maximum, dtype(x))
 
 

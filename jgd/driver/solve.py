@@ -25,9 +25,10 @@ from jgd.driver.steps import StepLoop, row_of
 from jgd.driver.stop import Look
 
 
-def leg_length(x: Any) -> int:
-    """How many steps lie between two snapshots: more where a step costs next to nothing."""
-    return 4096 if tree.size(x) <= 64 else 256
+def leg_length(program: Program, x: Any) -> int:
+    """How many steps lie between two snapshots: many where parameters and data are few, so steps cheap."""
+    entries = sum(jnp.size(leaf) for leaf in jax.tree.leaves((x, program.objective.args)))
+    return 8192 if entries <= 64 else 256
 
 
 def _on_row(k: jax.Array, exponent: int) -> jax.Array:
@@ -116,7 +117,7 @@ def run(program: Program, carry: Carry, limit: Any, floor: Any = -jnp.inf) -> Ca
     """
     floor = jnp.asarray(floor, carry.motion.point.value.dtype)
     limit = jnp.asarray(limit, jnp.int32)
-    length, exponent = leg_length(carry.motion.point.x), program.exponent
+    length, exponent = leg_length(program, carry.motion.point.x), program.exponent
     steps = StepLoop(program, carry.motion)
 
     def going(carry: Carry, end: jax.Array) -> jax.Array:

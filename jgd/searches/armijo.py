@@ -17,7 +17,8 @@ class Armijo:
     """Shrink the rate until f(x + rate d) <= f(x) + decrease * rate * grad.d.
 
     Where two values differ by no more than rounding, the slope decides instead of the value: such a
-    trial is accepted if its slope is at most (2 decrease - 1) grad.d, which is the same on quadratics.
+    trial is accepted if its slope is at most (2 decrease - 1) grad.d, which is the same on quadratics,
+    and above grad.d unless the value fell: a trial too short to change anything is none.
     The first rate tried is `initial`, and after that the last accepted one times `growth` (always
     `initial` if `growth` is None). Trials are evaluated with their gradients, so the accepted one is
     the next Point at no further cost. The state is the rate to try first.
@@ -47,7 +48,7 @@ class Armijo:
         def acceptable(rate: Any, trial: Point) -> Any:
             new, new_slope = trial.value.astype(dtype), tree.dot(trial.grad, d).astype(dtype)
             fell = new <= value + decrease * rate * slope
-            flattens = new_slope <= (2 * decrease - 1) * slope
+            flattens = (new_slope <= (2 * decrease - 1) * slope) & ((new_slope > slope) | (new < value))
             enough = jnp.where(jnp.abs(new - value) <= noise, flattens, fell)
             return enough & jnp.isfinite(new) & tree.all_finite(trial.grad)
 

@@ -25,7 +25,7 @@ MARKED_STEPS = 100
 """Up to this step a path has a dot at every recorded step."""
 
 REACH = 1.0
-"""How far beyond start and end a path may stretch the view, in sizes of the box of those two."""
+"""How far beyond starts and ends a path may stretch the view, in sizes of the box of those."""
 
 DEPTH = 1e-5
 """The lowest contour, as a part of the highest value in view."""
@@ -70,11 +70,13 @@ def contour(comparison: "Comparison") -> Figure:
 
 
 def view(c: "Comparison") -> Box:
-    """The box to look at: the start, the best point, and the paths of methods that did not fail.
+    """The box to look at: the start, the ends of the runs that converged, and what lies between.
 
-    A path may stretch the box of start and best point by `REACH` of its size to each side.
+    The paths of all that did not fail may stretch that box by `REACH` of its size to each side.
     """
-    ends = np.stack([_flat(c.start), *_minimizers(c)[:1]])
+    converged = [row.label for row in c.rows if row.status is not None and row.status.ok]
+    ends = [_flat(c.start), _minimizers(c)[0], *(_flat(c.results[name].x) for name in converged)]
+    ends = np.stack(ends)
     low, high = ends.min(axis=0), ends.max(axis=0)
     size = np.maximum(high - low, 0.5 * (high - low).max())
     size = np.where(size > 0, size, 1.0)

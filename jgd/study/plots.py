@@ -6,6 +6,7 @@ Matplotlib is imported here and in `contour`, nowhere else, and without pyplot's
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -91,7 +92,7 @@ def _gaps(c: "Comparison", name: str) -> np.ndarray:
 
 def _limits(c: "Comparison") -> tuple[float, float]:
     """The ends of the axis of f - f*: all that converges, and not all of what diverges."""
-    resolution = float(np.finfo(c.dtype).eps) * abs(c.minimum) if c.dtype != "bfloat16" else 0.0
+    resolution = float(jnp.finfo(c.dtype).eps) * abs(c.minimum)
     start = c.first_value - c.minimum
     gaps = np.concatenate([_gaps(c, name) for name in c.results])
     gaps = gaps[np.isfinite(gaps) & (gaps > 0)]
