@@ -16,6 +16,9 @@ from jgd.core.objective import Objective
 from jgd.methods.optax import wrap
 from jgd.methods.recipes import gradient_descent, newton
 
+FLOATS = tuple(jnp.dtype(name) for name in ("float64", "float32", "bfloat16", "float16"))
+"""The dtypes that x may have."""
+
 NEWTON_LIMIT = 100
 """Up to this many parameters the default method is the safe Newton, beyond it Armijo descent."""
 
@@ -35,31 +38,48 @@ def prepare(fun: Callable, x0: Any, method: Any, args: tuple, has_aux: bool) -> 
             "being traced. Use jgd.solve inside a program; derivatives of a solution are not available."
         )
     x0 = _floats(x0)
-    args = jax.tree.map(jnp.asarray, args)
+    args = jax.tree.map(_array, args)
     _check_fun(fun, x0, args, has_aux)
     return Objective(fun, args, has_aux), x0, as_method(method, x0)
 
 
 def _floats(x0: Any) -> Any:
     """x0 with float arrays for leaves, or one sentence on what is wrong with it."""
-    leaves = jax.tree_util.tree_leaves_with_path(x0)
-    if not leaves or not sum(np.size(leaf) for _, leaf in leaves):
+    leaves, structure = jax.tree.flatten(x0)
+    if not sum(np.size(leaf) for leaf in leaves):
         raise ValueError("x0 has no entries: give a float array, or a pytree of them.")
-    for path, leaf in leaves:
+    try:
+        arrays = [_array(leaf) for leaf in leaves]
+        floats = all(array.dtype in FLOATS and np.isfinite(np.asarray(array)).all() for array in arrays)
+    except (TypeError, ValueError):
+        floats = False
+    if not floats:
+        _explain_leaves(x0)
+    return jax.tree.unflatten(structure, arrays)
+
+
+def _array(leaf: Any) -> jax.Array:
+    """The leaf as an array of a dtype of its own, which no other operand changes."""
+    array = leaf if isinstance(leaf, jax.Array) else jnp.asarray(leaf)
+    return array.astype(array.dtype) if array.weak_type else array
+
+
+def _explain_leaves(x0: Any) -> None:
+    """Raise the sentence on the first leaf that is not a finite float array."""
+    for path, leaf in jax.tree_util.tree_leaves_with_path(x0):
         where = f"x0{jax.tree_util.keystr(path)}"
         try:
-            kind = jnp.result_type(leaf)
-        except TypeError:
+            kind = jnp.asarray(leaf).dtype
+        except (TypeError, ValueError):
             raise TypeError(f"{where} must be a float array, got {type(leaf).__name__}.") from None
         if jnp.issubdtype(kind, jnp.complexfloating):
             raise TypeError(f"{where} is complex; give its real and imaginary parts as two float arrays.")
-        if not jnp.issubdtype(kind, jnp.floating):
+        if kind not in FLOATS:
             raise TypeError(
                 f"{where} must be of a float dtype, got {kind}; write it as floats, for example 1.0."
             )
         if not np.isfinite(np.asarray(leaf, dtype=np.float64)).all():
             raise ValueError(f"{where} has entries that are NaN or infinite.")
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype=jnp.result_type(leaf)), x0)
 
 
 _checked: "weakref.WeakKeyDictionary[Callable, set]" = weakref.WeakKeyDictionary()

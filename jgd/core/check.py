@@ -1,5 +1,6 @@
 """Checks of hyper-parameters at construction, in one sentence each."""
 
+import math
 from typing import Any
 
 import jax
@@ -21,6 +22,8 @@ def number(
     """
     if isinstance(value, jax.core.Tracer):
         return
+    if type(value) is float and _within(value, above, below, least):
+        return
     try:
         values = np.asarray(value, dtype=float)
     except (TypeError, ValueError):
@@ -37,6 +40,15 @@ def number(
         raise ValueError(f"{name} must be {wanted}, got {value!r}.")
     if below is not None and not (values < below).all():
         raise ValueError(f"{name} must be less than {below:g}, got {value!r}.")
+
+
+def _within(value: float, above: float | None, below: float | None, least: float | None) -> bool:
+    return (
+        math.isfinite(value)
+        and (above is None or value > above)
+        and (below is None or value < below)
+        and (least is None or value >= least)
+    )
 
 
 def whole(name: str, value: Any, *, least: int = 1) -> int:

@@ -1,6 +1,6 @@
 """The things that go round the circle: points, steps, what a step reports, and the method that takes it."""
 
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol
 
 import jax
 
@@ -93,15 +93,10 @@ class Search(Protocol):
         ...
 
 
-@runtime_checkable
-class Reporting(Protocol):
-    """A method, direction or search whose state has something for the history: columns of its own."""
-
-    def report(self, state: Any) -> dict[str, jax.Array]:
-        """Real scalars by the names of their columns."""
-        ...
-
-
 def reported(part: Any, state: Any) -> dict[str, jax.Array]:
-    """The columns that a method, a direction or a search adds to the history."""
-    return part.report(state) if isinstance(part, Reporting) else {}
+    """The columns that a method, a direction or a search adds to the history by its `report(state)`.
+
+    `report` is optional; it returns real scalars by the names of their columns.
+    """
+    report = getattr(part, "report", None)
+    return {} if report is None else report(state)

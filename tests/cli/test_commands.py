@@ -99,7 +99,8 @@ def test_without_click_one_sentence_says_how_to_install_it():
 def test_compare_prints_every_method_and_exits_0_although_one_diverged(compared):
     assert compared.returncode == 0, compared.stderr
     lines = compared.stdout.splitlines()
-    assert [line.split()[:2] for line in lines[5:8]] == [
+    head = next(i for i, line in enumerate(lines) if line.startswith("method "))
+    assert [line.split()[:2] for line in lines[head + 2 : head + 5]] == [
         ["newton", "CONVERGED"],
         ["optax.adamw", "MAX_STEPS"],
         ["gradient_descent", "DIVERGED"],
@@ -194,9 +195,12 @@ def test_an_interrupt_exits_130_in_the_midst_of_a_compiled_loop(folder):
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(8)
+    time.sleep(7)
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=10)
+    try:
+        _, errors = process.communicate(timeout=4)  # the loop itself takes longer
+    finally:
+        process.kill()
     assert process.returncode == 130
-    assert errors == "Interrupted.\n"
+    assert errors.strip() == "Interrupted."

@@ -134,3 +134,15 @@ def test_landscapes_that_are_flat_or_hardly_finite_can_be_drawn():
         return jnp.where(x[0] > 0.9, jnp.sum(x**2), jnp.nan)
 
     contour(jgd.compare(walled, jnp.ones(2), [jgd.gradient_descent(0.1)])).draw_without_rendering()
+
+
+def test_the_view_holds_the_end_of_every_run_that_converged():
+    problem = get("himmelblau")
+    table = jgd.compare(problem, methods=[jgd.newton(), jgd.gradient_descent()])
+    low, high = view(table)
+    ends = [np.asarray(result.x) for result in table.results.values()]
+    assert np.linalg.norm(ends[0] - ends[1]) > 1  # they end at different minima
+    for end in ends:
+        assert (low < end).all()
+        assert (end < high).all()
+    assert (high > table.histories["gradient_descent"]["x"].max(axis=0)).all()

@@ -1,0 +1,46 @@
+"""Where a run takes its snapshots changes nothing of it, to the last bit.
+
+But for what it would go back to: `best_origin`, and the work done again, `discarded`.
+"""
+
+import dataclasses
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jgd
+from jgd.driver import solve as driver
+from tests.driver.functions import quadratic, walled
+
+RULES = jgd.stop.Stop((jgd.stop.Gradient(1e-9), jgd.stop.Divergence(), jgd.stop.Steps(3000)))
+CASES = {
+    "converging": (quadratic, np.array([1.0, 100.0]), jgd.gradient_descent(0.018), "CONVERGED"),
+    "oscillating": (quadratic, np.array([1.0, 1.0]), jgd.heavy_ball(0.01, 0.9999), "MAX_STEPS"),
+    "diverging": (quadratic, np.array([1.0, 100.0]), jgd.gradient_descent(0.0205), "DIVERGED"),
+    "a wall": (walled, np.asarray(0.9), jgd.gradient_descent(1e-3), "NONFINITE"),
+}
+
+
+def bits(tree) -> list[bytes]:
+    return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(tree)]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_results_do_not_depend_on_the_length_of_a_leg(name, monkeypatch):
+    fun, data, method, ending = CASES[name]
+    program = jgd.Program(jgd.Objective(fun, (jnp.asarray(data),)), method, RULES)
+    x0 = jnp.zeros(2) if fun is walled else jnp.ones(2)
+    ends = []
+    for length in (7, 4096):
+        monkeypatch.setattr(driver, "leg_length", lambda *_, length=length: length)
+        carry = jax.jit(partial(driver.solve))(program, x0)
+        assert jgd.Status(int(carry.status)).name == ending
+        ends.append(bits(dataclasses.replace(carry, best_origin=None, discarded=None)))
+        if name == "oscillating":
+            best = jax.jit(partial(driver.best))(program, carry)
+            assert best.k < carry.motion.k
+            ends[-1] += bits(best.at)
+    assert ends[0] == ends[1]

@@ -1,0 +1,141 @@
+"""The rules that end a run: when exactly they fire, and how further ones are given."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jgd
+from jgd import Status
+from jgd.driver.stop import Evaluations, When
+from tests.driver.functions import quadratic, square
+
+X = np.array([8.0])
+HALVING = jgd.gradient_descent(0.25)
+"""On w^2 it halves w at each step: 8, 4, 2, 1, ..."""
+
+
+def test_the_gradient_test_fires_at_the_first_step_that_meets_it():
+    result = jgd.minimize(square, X, HALVING, gtol=1.0)
+    assert (result.status, result.steps, result.grad_norm) == (Status.CONVERGED, 4, 1.0)
+
+
+def test_the_gradient_may_be_held_against_the_one_at_the_start():
+    result = jgd.minimize(square, X, HALVING, gtol=0.0, grtol=1 / 16)
+    assert (result.status, result.steps, result.grad_norm) == (Status.CONVERGED, 4, 1.0)
+    assert result.tolerances.grad == 1.0
+
+
+def test_the_two_tolerances_add_up():
+    result = jgd.minimize(square, X, HALVING, gtol=0.5, grtol=1 / 32)
+    assert (result.steps, result.tolerances.grad) == (4, 1.0)
+
+
+def test_given_gtol_alone_the_start_does_not_count():
+    assert jgd.minimize(square, X, HALVING, gtol=1e-3).tolerances.grtol == 0
+
+
+@pytest.mark.parametrize(("dtype", "expected"), [(np.float64, 1e-8 + 16e-12), (np.float32, 1e-4 + 16e-6)])
+def test_default_tolerances_know_the_dtype(dtype, expected):
+    result = jgd.minimize(square, X.astype(dtype), HALVING)
+    assert result.tolerances.grad == pytest.approx(expected, rel=1e-6)
+    assert result.success
+
+
+def test_the_target_is_met_at_the_first_step_at_or_below_it():
+    result = jgd.minimize(square, X, HALVING, target=1.0)
+    assert (result.status, result.steps, result.value) == (Status.TARGET_REACHED, 3, 1.0)
+
+
+def test_a_target_below_zero_is_a_target():
+    def shifted(x):
+        return square(x) - 10.0
+
+    result = jgd.minimize(shifted, X, HALVING, target=-9.0)
+    assert (result.status, result.steps) == (Status.TARGET_REACHED, 3)
+
+
+def test_evaluations_of_a_search_count_as_they_are_made():
+    diagonal = np.array([1.0, 100.0])
+    for budget in (5, 10, 20):
+        result = jgd.minimize(
+            quadratic,
+            np.ones(2),
+            jgd.gradient_descent(),
+            args=(diagonal,),
+            max_evaluations=budget,
+        )
+        assert result.status == Status.MAX_EVALUATIONS
+        before = result.history["values"][-2]
+        assert before < budget <= result.history["values"][-1] == result.work.values
+
+
+def test_a_value_that_hardly_changes_stalls_at_the_eighth_look():
+    result = jgd.minimize(square, X, jgd.gradient_descent(1e-6), ftol=1e-3)
+    assert (result.status, result.steps) == (Status.STALLED, 8)
+
+
+def test_an_x_that_hardly_changes_stalls_at_the_eighth_look():
+    result = jgd.minimize(square, X, jgd.gradient_descent(1e-6), xtol=1e-3)
+    assert (result.status, result.steps) == (Status.STALLED, 8)
+
+
+def test_a_pause_is_no_stall():
+    """Seven steps that do not move, then one that does, over and over."""
+
+    def rate(k):
+        return jnp.where(k % 8 == 7, 0.25, 1e-9)
+
+    result = jgd.minimize(square, X, jgd.gradient_descent(rate), gtol=1.0, xtol=1e-6, ftol=1e-6)
+    assert (result.status, result.steps) == (Status.CONVERGED, 32)
+
+
+def test_short_steps_are_no_stall_unless_asked_for():
+    result = jgd.minimize(square, X, jgd.gradient_descent(1e-12), max_steps=5000)
+    assert result.status == Status.MAX_STEPS
+
+
+def below_two(point):
+    return point.value < 2.0
+
+
+@pytest.mark.parametrize("given", [below_two, When(below_two), (below_two,), [below_two]])
+def test_a_rule_of_ones_own_is_asked_at_every_step(given):
+    result = jgd.minimize(square, X, HALVING, stop=given)
+    assert (result.status, result.steps, result.value) == (Status.STOPPED_BY_RULE, 3, 1.0)
+
+
+def test_of_several_rules_the_first_to_fire_wins():
+    result = jgd.minimize(square, X, HALVING, stop=(below_two, Evaluations(3)))
+    assert (result.status, result.steps) == (Status.MAX_EVALUATIONS, 2)
+    result = jgd.minimize(square, X, HALVING, stop=(Evaluations(4), below_two))
+    assert (result.status, result.steps) == (Status.MAX_EVALUATIONS, 3)
+
+
+@jgd.record
+class ThreeLooks:
+    """A check with a memory: it fires at its third look at a step."""
+
+    def init(self, f, point):
+        return jnp.zeros((), jnp.int32)
+
+    def check(self, f, look, memory):
+        memory = memory + (look.step_norm > 0)
+        fires = memory >= 3
+        return jnp.where(fires, int(Status.STOPPED_BY_RULE), 0).astype(jnp.int32), memory
+
+
+def test_a_rule_may_remember():
+    result = jgd.minimize(square, X, HALVING, stop=ThreeLooks())
+    assert (result.status, result.steps) == (Status.STOPPED_BY_RULE, 3)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_relative_tests_have_a_floor_below_which_they_are_absolute(scale):
+    def scaled(x):
+        return scale * square(x)
+
+    result = jgd.minimize(scaled, X, jgd.gradient_descent(0.25 / scale), ftol=1e-3, gtol=1e-300)
+    changes = np.abs(np.diff(result.history["value"]))[-8:]
+    assert result.status == Status.STALLED
+    assert (changes <= 1e-3).all()
+    assert result.steps == max(8, np.ceil(np.log(64 * scale * 3 / 1e-3) / np.log(4)) + 8)
