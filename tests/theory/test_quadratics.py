@@ -80,7 +80,7 @@ def test_the_best_constant_rate_meets_its_worst_factor(kappa, factor):
     assert agrees(ratio(6, kappa, 2 / (1 + kappa)), factor)
 
 
-def test_the_rate_one_over_L_meets_its_worst_factor():
+def test_the_rate_one_over_the_curvature_meets_its_worst_factor():
     spectrum = jnp.array([1.0, 100.0])
     values = [
         float(
