@@ -105,8 +105,8 @@ def minimize(
         tuple of them.
       recorder: how much history to keep; None for none.
       has_aux: whether `fun` returns `(value, aux)`; the Result has the aux of its x.
-      start: an earlier Result to go on from; with the same method the run goes on as if it had never
-        stopped, with another it starts at that Result's x.
+      start: an earlier Result to go on from, in place of x0; with the same function, data and method the
+        run goes on as if it had never stopped, with others it starts anew at that Result's x.
 
     Returns:
       A `Result`; how a run ended is said there and never raised.
@@ -119,7 +119,9 @@ def minimize(
     >>> result.status.name, result.steps
     ('CONVERGED', 1)
     """
-    if start is not None and x0 is None:
+    if start is not None:
+        if x0 is not None:
+            raise ValueError("x0 and start are two starts: give one of them.")
         x0 = start.x
     objective, x0, method = prepare(fun, x0, method, args, has_aux)
     rules, tolerances = _rules(
@@ -173,6 +175,7 @@ def _result(
         run_seconds=seconds[1],
         carry=carry,
         structure=jax.tree.structure(program),
+        args=program.objective.args,
     )
 
 
@@ -186,13 +189,29 @@ def _work(counts: Any, discarded: Any, carry: Carry, best_motion: Motion) -> Wor
 
 
 def _continued(program: Program, start: Result) -> Carry | None:
-    """The carry of an earlier run to go on from, if it is a run of the same program."""
+    """The carry of an earlier run to go on from, if it is a run of the same program on the same data."""
     running = jnp.full_like(start.carry.status, Status.RUNNING)
     carry = dataclasses.replace(start.carry, status=running)
-    fresh = jax.eval_shape(begin, program, start.x)
-    described = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), (carry, fresh))
-    same = jax.tree.structure(program) == start.structure and described[0] == described[1]
-    return carry if same else None
+    if jax.tree.structure(program) != start.structure:
+        return None
+    if not _alike(carry, jax.eval_shape(begin, program, start.x)):
+        return None
+    return carry if _same(program.objective.args, start.args) else None
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two trees have the same structure, shapes and dtypes."""
+    described = [
+        (jax.tree.structure(it), [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(it)])
+        for it in (one, other)
+    ]
+    return described[0] == described[1]
+
+
+def _same(args: tuple, others: tuple) -> bool:
+    """Whether two tuples of data have the same entries."""
+    pairs = zip(jax.tree.leaves(args), jax.tree.leaves(others), strict=True)
+    return all(one is other or np.array_equal(one, other) for one, other in pairs)
 
 
 def method_name(method: Any) -> str:

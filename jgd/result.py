@@ -47,7 +47,8 @@ class Result:
     `x`, `value`, `grad` and `aux` belong to one point: the last one, or the last finite one. `best_x`
     and `best_value` are those of the lowest value seen, at step `best_step`; for a method that always
     descends they are the same. `history` maps column names to NumPy arrays of at most `rows` rows that
-    span the run. `grad_norm` is the largest absolute entry. `carry` is all that is needed to go on.
+    span the run. `grad_norm` is the largest absolute entry. `carry` is all that is needed to go on,
+    `structure` and `args` what it was a run of.
     """
 
     x: Any
@@ -70,6 +71,7 @@ class Result:
     run_seconds: float
     carry: Carry
     structure: Any
+    args: tuple
     columns: tuple[str, ...]
     last_row: Row
 

@@ -140,15 +140,11 @@ def run(program: Program, carry: Carry, limit: Any, floor: Any = -jnp.inf) -> Ca
         k, counts = carry.motion.k, steps.complete(carry.motion).counts
         waste = jnp.where(bad, counts - steps.complete(start.motion).counts, 0)
         limit = jnp.where(bad, k - 1, jnp.where(carry.motion.point.value <= floor, k, limit))
-        history, carry, start = (
-            carry.history,
-            *(dataclasses.replace(c, history=None) for c in (carry, start)),
-        )
-        kept = tree.select(bad, start, carry)
+        kept = tree.select(bad, *(dataclasses.replace(c, history=None) for c in (start, carry)))
         improved = kept.motion.best_value < start.motion.best_value
         origin = tree.select(improved, start.motion.at, start.best_origin)
         discarded = start.discarded + waste
-        kept = dataclasses.replace(kept, best_origin=origin, discarded=discarded, history=history)
+        kept = dataclasses.replace(kept, best_origin=origin, discarded=discarded, history=carry.history)
         return kept, limit, broken | bad
 
     varying = dataclasses.replace(carry, motion=steps.vary(carry.motion))
@@ -176,5 +172,7 @@ def best(program: Program, carry: Carry) -> Motion:
     start = dataclasses.replace(
         carry.motion, at=origin, status=running, counts=counts, best_value=origin.point.value
     )
-    again = dataclasses.replace(carry, motion=start, status=running)
+    _, checks = program.stop.init(program.objective, origin.point)
+    memory = (carry.memory[0], checks)
+    again = dataclasses.replace(carry, motion=start, status=running, memory=memory)
     return run(program, again, carry.motion.k, floor=carry.motion.best_value).motion
