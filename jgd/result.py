@@ -118,7 +118,7 @@ def _held(measure: float, tolerance: float) -> str:
 def _summary(r: Result) -> list[str]:
     lines = [
         f"{r.status.name}: {r.message}",
-        f"  method       {r.method}, {r.parameters:,} parameters, {r.dtype}",
+        f"  method       {r.method}, {_plural(r.parameters, 'parameter')}, {r.dtype}",
         f"  steps        {r.steps:,}",
         f"  value        {float(r.value):.10g}  (first {r.first_value:.10g}, best {float(r.best_value):.10g}"
         f" at step {r.best_step:,})",

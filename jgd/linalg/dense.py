@@ -12,15 +12,16 @@ def solve_shifted(H: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Solve (H + tau I) z = b with the first tau >= 0 that makes the matrix safely positive definite.
 
     tau is 0 if H itself is; otherwise it starts above minus the smallest diagonal entry and doubles
-    until a Cholesky factor exists whose smallest pivot is above rounding. H is (n, n) symmetric, b is
-    (n,); returns z and tau, in the dtype of H. If b is finite and H is, b.z >= 0.
+    until a Cholesky factor exists whose smallest pivot is above rounding. Where H is zero, tau is the
+    largest entry of b, and z has entries of at most 1. H is (n, n) symmetric, b is (n,); returns z and
+    tau, in the dtype of H. If b is finite and H is, b.z >= 0.
 
     Reference: Nocedal & Wright (2006), Numerical Optimization, algorithm 3.3.
     """
     dtype = H.dtype
     eps = jnp.finfo(dtype).eps
     size = jnp.max(jnp.abs(H))
-    floor = jnp.maximum(size, jnp.finfo(dtype).tiny) * jnp.asarray(eps**0.5, dtype)
+    floor = jnp.where(size > 0, size * jnp.asarray(eps**0.5, dtype), jnp.max(jnp.abs(b)))
     lowest = jnp.min(jnp.diagonal(H))
     first = jnp.where(lowest > 0, jnp.zeros((), dtype), floor - lowest)
     identity = jnp.eye(H.shape[0], dtype=dtype)

@@ -56,7 +56,8 @@ class OptaxMethod:
         """The learning rate of this step, where it can be known; else NaN."""
         given = {**dict(self.constants), **self.hyper}.get("learning_rate")
         if callable(given):
-            return jnp.asarray(given(k), tree.dtype(point.x))
+            with jax.numpy_dtype_promotion("standard"):
+                return jnp.asarray(given(k), tree.dtype(point.x))
         if given is not None:
             return given
         for found in _found(state, "learning_rate"):

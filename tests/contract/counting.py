@@ -5,6 +5,22 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.monitoring
+
+_compilations = 0
+
+
+def _listen(event: str, _: float, **__: Any) -> None:
+    global _compilations
+    _compilations += event == "/jax/core/compile/backend_compile_duration"
+
+
+jax.monitoring.register_event_duration_secs_listener(_listen)
+
+
+def compilations() -> int:
+    """How many programs JAX has compiled."""
+    return _compilations
 
 
 class Counting:

@@ -10,7 +10,7 @@ from jgd.core.types import Point
 def points(objective: Objective, method: Any, x0: Any, wrap: Callable = lambda f: f) -> Iterator[Point]:
     """The start and every point after it, without end; `wrap` may compile the step."""
 
-    def advance(point: Point, state: Any) -> tuple[Point, Any]:
+    def advance(objective: Objective, method: Any, point: Point, state: Any) -> tuple[Point, Any]:
         step = method.step(objective, point, state)
         return objective.evaluate(step.to), step.state
 
@@ -19,4 +19,4 @@ def points(objective: Objective, method: Any, x0: Any, wrap: Callable = lambda f
     state = method.init(objective, point)
     while True:
         yield point
-        point, state = advance(point, state)
+        point, state = advance(objective, method, point, state)

@@ -10,7 +10,7 @@ import pytest
 
 import jgd
 from tests.catalogue import METHODS, method, problem, walled_himmelblau_loss
-from tests.contract.counting import Counting
+from tests.contract.counting import Counting, compilations
 
 LINE_SEARCHES = {
     "zoom": lambda: optax.chain(optax.sgd(1.0), optax.scale_by_zoom_linesearch(20)),
@@ -52,6 +52,7 @@ def test_reported_work_is_executed_work_and_a_second_call_traces_nothing(name):
     if not ready_made and jax.tree.structure(others) == jax.tree.structure(rates):
         rates = others
     counting.reset()
+    compiled = compilations()
     again = jgd.minimize(
         counting.fun,
         1.1 * bowl.x0,
@@ -63,7 +64,7 @@ def test_reported_work_is_executed_work_and_a_second_call_traces_nothing(name):
     )
     assert reported(again) == counting.counts()
     assert counting.traces == traces
-    assert again.compile_seconds == 0 or again.best_step < again.steps
+    assert compilations() == compiled or again.best_step < again.steps
 
 
 @pytest.mark.parametrize(

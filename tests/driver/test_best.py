@@ -10,10 +10,11 @@ import pytest
 import jgd
 from tests.catalogue import problem
 from tests.contract.loops import points
+from tests.driver.functions import walled
 
 CASES = {
-    "Adam at too large a rate": (jgd.adam(2.0), "himmelblau", 300),
-    "heavy ball, swinging for long": (jgd.heavy_ball(0.012, 0.995), "himmelblau", 5000),
+    "Adam at too large a rate": (jgd.adam(2.0), "himmelblau", 40),
+    "heavy ball, swinging for long": (jgd.heavy_ball(0.01, 0.999), "valley", 700),
     "descent that oscillates": (jgd.gradient_descent(0.0199), "himmelblau", 700),
     "descent that diverges": (jgd.gradient_descent(2.02 / 100), "valley", 10_000),
 }
@@ -29,35 +30,20 @@ def test_best_is_the_best_of_all_iterates(name):
     visited = list(islice(walk, result.steps + 1))
     values = np.array([point.value for point in visited])
     lowest = int(np.argmin(values))
-    assert float(result.best_value) == pytest.approx(values[lowest], rel=1e-9)
+    assert float(result.best_value) == pytest.approx(values[lowest], rel=1e-7)
     assert result.best_step == lowest
-    assert np.asarray(result.best_x) == pytest.approx(np.asarray(visited[lowest].x), rel=1e-9)
+    assert np.asarray(result.best_x) == pytest.approx(np.asarray(visited[lowest].x), rel=1e-7)
     assert float(result.value) == pytest.approx(values[-1], rel=1e-6)
     assert result.best_value < result.value
 
 
-def test_the_first_of_equally_good_points_is_the_best():
-    result = jgd.minimize(
-        problem("valley").fun,
-        np.array([0.0, 1.0]),
-        jgd.gradient_descent(0.02),
-        args=problem("valley").args,
-        max_steps=101,
-    )
-    assert result.status == jgd.Status.MAX_STEPS
-    assert result.best_step == 0
-    assert (result.best_x == np.array([0.0, 1.0])).all()
-
-
 def test_best_looks_behind_a_wall_of_nan_too():
-    known = problem("himmelblau")
+    """Down to the minimum at 1, and on with the momentum to the wall at 1.5."""
     result = jgd.minimize(
-        known.fun,
-        known.x0,
-        jgd.heavy_ball(0.01, 0.95),
-        args=(np.asarray(3.3),),
-        max_steps=1000,
+        walled, np.zeros(2), jgd.heavy_ball(0.01, 0.95), args=(np.asarray(1.5),), max_steps=1000
     )
     assert result.status == jgd.Status.NONFINITE
-    assert result.best_step < result.steps
+    assert 0 < result.best_step < result.steps
     assert result.best_value == min(result.history["value"])
+    assert result.best_x[0] == pytest.approx(1.0, abs=0.1)
+    assert 1.4 < result.x[0] <= 1.5

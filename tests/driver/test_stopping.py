@@ -119,7 +119,7 @@ class ThreeLooks:
         return jnp.zeros((), jnp.int32)
 
     def check(self, f, look, memory):
-        memory = memory + (look.step_norm > 0)
+        memory = memory + (look.step_norm > 0).astype(jnp.int32)
         fires = memory >= 3
         return jnp.where(fires, int(Status.STOPPED_BY_RULE), 0).astype(jnp.int32), memory
 
@@ -135,7 +135,7 @@ def test_relative_tests_have_a_floor_below_which_they_are_absolute(scale):
         return scale * square(x)
 
     result = jgd.minimize(scaled, X, jgd.gradient_descent(0.25 / scale), ftol=1e-3, gtol=1e-300)
-    changes = np.abs(np.diff(result.history["value"]))[-8:]
+    changes = np.abs(np.diff(result.history["value"]))
     assert result.status == Status.STALLED
-    assert (changes <= 1e-3).all()
-    assert result.steps == max(8, np.ceil(np.log(64 * scale * 3 / 1e-3) / np.log(4)) + 8)
+    assert (changes[-8:] <= 1e-3).all()
+    assert result.steps == 8 or changes[-9] > 1e-3

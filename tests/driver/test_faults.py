@@ -1,0 +1,157 @@
+"""Faults seen in other optimizers, each with the run that shows it."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import jgd
+from jgd import Status
+from tests.contract.counting import Counting
+from tests.driver.functions import quadratic, rosenbrock, square, walled
+
+X = np.array([-1.2, 1.0])
+
+
+@pytest.mark.parametrize("rate", [1e-8, 1e-12, 1e-300])
+def test_fault_1_a_tiny_learning_rate_is_called_success(rate):
+    result = jgd.minimize(rosenbrock, X, jgd.gradient_descent(rate), max_steps=500)
+    assert not result.success
+    assert result.status in (Status.MAX_STEPS, Status.STALLED, Status.PRECISION_LIMIT)
+    assert result.grad_norm > result.tolerances.grad
+
+
+def value_without_slope(x):
+    """Finite, with a gradient that is NaN from x[0] = 0 on (the root's slope times zero)."""
+    return jnp.sum((x - 1.0) ** 2) + 0.0 * jnp.sqrt(-jnp.minimum(x[0], 0.0))
+
+
+@pytest.mark.parametrize("method", [jgd.gradient_descent(0.1), jgd.gradient_descent(), jgd.newton()])
+def test_fault_2_a_gradient_of_nan_is_called_convergence(method):
+    result = jgd.minimize(value_without_slope, X, method)
+    assert not result.success
+    assert np.isfinite(result.grad).all()
+    assert np.isfinite(result.grad_norm)
+
+
+def test_fault_2_a_gradient_of_nan_at_the_start_is_called_convergence():
+    result = jgd.minimize(value_without_slope, np.zeros(2), jgd.gradient_descent(0.1))
+    assert (result.status, result.steps) == (Status.NONFINITE_START, 0)
+    assert not result.success
+
+
+def infinite(x):
+    return jnp.sum(x**2) + jnp.inf
+
+
+@pytest.mark.parametrize("fun", [lambda x: jnp.sum(x) * jnp.nan, infinite])
+@pytest.mark.parametrize("method", [jgd.gradient_descent(0.1), jgd.newton()])
+def test_fault_3_a_start_at_nan_burns_all_the_steps(fun, method):
+    result = jgd.minimize(fun, X, method)
+    assert (result.status, result.steps) == (Status.NONFINITE_START, 0)
+    assert result.work.values == 1
+    assert (np.asarray(result.x) == X).all()
+
+
+def test_fault_4_a_diverging_run_loses_its_last_finite_point():
+    result = jgd.minimize(rosenbrock, X, jgd.gradient_descent(0.1))
+    for leaf in (result.x, result.value, result.grad, result.best_x, result.best_value):
+        assert np.isfinite(leaf).all()
+    assert result.status in (Status.DIVERGED, Status.NONFINITE)
+    assert (np.asarray(result.best_x) == X).all()
+
+
+@pytest.mark.parametrize("method", [jgd.gradient_descent(), jgd.newton(), optax.lbfgs()])
+def test_fault_5_a_search_collapses_before_a_wall_and_calls_it_success(method):
+    result = jgd.minimize(walled, np.zeros(2), method, args=(np.asarray(0.3),), max_steps=500)
+    assert not result.success
+    assert result.grad_norm > 1.0
+    assert result.x[0] <= 0.3
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 64])
+@pytest.mark.parametrize("method", [jgd.gradient_descent(1e-3), jgd.adam(0.1)])
+def test_fault_6_value_and_gradient_are_one_step_behind_x(method, steps):
+    result = jgd.minimize(with_aux, X, method, max_steps=steps, has_aux=True)
+    value, grad = jax.value_and_grad(rosenbrock)(result.x)
+    assert float(result.value) == pytest.approx(float(value), rel=1e-12)
+    assert np.asarray(result.grad) == pytest.approx(np.asarray(grad), rel=1e-9)
+    assert (np.asarray(result.aux["twice"]) == 2 * np.asarray(result.x)).all()
+    assert result.history["value"][-1] == float(result.value)
+
+
+def with_aux(x):
+    return rosenbrock(x), {"twice": 2 * x}
+
+
+def test_fault_8_a_relative_test_never_fires_where_f_is_negative():
+    def sunk(x):
+        return square(x) - 1e4
+
+    result = jgd.minimize(sunk, X, jgd.gradient_descent(0.1), ftol=1e-8, gtol=1e-300)
+    assert result.status == Status.STALLED
+    assert result.steps < 100
+
+
+def raised(x):
+    return rosenbrock(x) + 1e4
+
+
+@pytest.mark.parametrize("method", [jgd.newton(), jgd.gradient_descent()])
+def test_fault_9_in_float32_a_large_constant_fools_the_search(method):
+    """Values differ by less than rounding long before the minimum; slopes still tell the way."""
+    single = np.float32(X)
+    with_constant = jgd.minimize(raised, single, method, gtol=1e-2, max_steps=20_000)
+    assert with_constant.success or with_constant.status == Status.PRECISION_LIMIT
+    assert np.asarray(with_constant.x) == pytest.approx(np.ones(2), abs=0.05)
+
+
+def test_fault_11_an_unstable_dtype_in_the_state_breaks_the_loop():
+    method = optax.chain(optax.clip(1.0), optax.adam(optax.exponential_decay(0.1, 50, 0.9)))
+    result = jgd.minimize(rosenbrock, np.float32(X), method, max_steps=20)
+    assert result.x.dtype == np.float32
+    assert result.steps == 20
+
+
+def test_fault_11_a_method_whose_state_changes_is_refused_in_a_sentence():
+    class Growing:
+        def init(self, f, point):
+            return jnp.zeros(1)
+
+        def step(self, f, point, state):
+            return jgd.Step(point.x, jnp.zeros(2), jgd.Info())
+
+    jax.tree_util.register_static(Growing)
+    with pytest.raises(TypeError, match=r"^method: step\(\) must return .* state of the structure"):
+        jgd.minimize(square, X, Growing())
+
+
+def test_fault_13_rejected_trials_are_counted_as_steps():
+    result = jgd.minimize(
+        quadratic, np.ones(2), jgd.gradient_descent(jgd.armijo(1e6)), args=(np.array([1.0, 100.0]),)
+    )
+    assert result.success
+    rejected = result.history["rejected"]
+    assert rejected[1] >= 20
+    assert result.work.values == result.steps + 1 + rejected[-1]
+    assert result.work.discarded == rejected[-1]
+
+
+def test_fault_15_the_objective_is_traced_over_and_over():
+    counting = Counting(rosenbrock, 2)
+    for rate in (1e-3, 2e-3):
+        jgd.minimize(counting.fun, X, jgd.gradient_descent(rate), max_steps=5)
+    assert counting.traces == 2
+
+
+def test_fault_16_what_has_no_minimizer_is_called_converged_without_a_word():
+    """Separable logistic regression: f falls for ever; the run ends by its budget and says so."""
+    rows = np.array([[2.0, 1.0], [1.0, 2.0], [1.0, 1.5], [2.0, 1.0]])
+
+    def loss(w, rows):
+        return jnp.mean(jnp.logaddexp(0.0, -rows @ w))
+
+    result = jgd.minimize(loss, np.zeros(2), jgd.gradient_descent(1.0), args=(rows,))
+    assert result.status == Status.MAX_STEPS
+    assert not result.success

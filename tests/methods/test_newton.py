@@ -1,0 +1,155 @@
+"""Newton's directions against closed forms: pure, and made safe by a shift."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jgd
+from jgd.directions.newton import NewtonRaphson, SafeNewton
+from jgd.linalg.dense import solve_shifted
+
+MATRICES = {
+    "positive definite": [[4.0, 1.0], [1.0, 3.0]],
+    "barely definite": [[1.0, 0.0], [0.0, 1e-6]],
+    "indefinite": [[1.0, 0.0], [0.0, -2.0]],
+    "indefinite, positive diagonal": [[1.0, 3.0], [3.0, 1.0]],
+    "negative definite": [[-3.0, 1.0], [1.0, -5.0]],
+    "singular": [[1.0, 1.0], [1.0, 1.0]],
+    "zero": [[0.0, 0.0], [0.0, 0.0]],
+    "zero but for one entry": [[0.0, 0.0], [0.0, 5.0]],
+    "huge": [[1e12, 0.0], [0.0, -1e12]],
+    "tiny": [[-1e-12, 0.0], [0.0, 1e-12]],
+}
+B = np.array([1.0, -2.0])
+
+
+def form(x, H, b):
+    return 0.5 * x @ H @ x - b @ x
+
+
+@pytest.mark.parametrize("name", MATRICES)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_shifted_solution_descends_and_solves(name, dtype):
+    H, b = np.array(MATRICES[name], dtype), B.astype(dtype)
+    z, shift = jax.jit(solve_shifted)(H, b)
+    assert z.dtype == shift.dtype == dtype
+    assert np.isfinite(z).all()
+    assert float(b @ z) > 0
+    eps = np.finfo(dtype).eps
+    shifted = H.astype(float) + float(shift) * np.eye(2)
+    assert np.linalg.eigvalsh(shifted)[0] > 0
+    condition = np.linalg.cond(shifted)
+    assert shifted @ np.asarray(z, float) == pytest.approx(b, rel=16 * eps * condition)
+
+
+@pytest.mark.parametrize("name", ["positive definite", "barely definite"])
+def test_the_shift_is_zero_where_the_hessian_is_definite(name):
+    H = np.array(MATRICES[name])
+    z, shift = solve_shifted(H, B)
+    assert shift == 0
+    assert np.asarray(z) == pytest.approx(np.linalg.solve(H, B), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", MATRICES)
+def test_the_shift_is_not_much_larger_than_it_must_be(name):
+    """At most twice what makes the least eigenvalue positive, or a floor in proportion to the matrix."""
+    H = np.array(MATRICES[name])
+    _, shift = solve_shifted(H, B)
+    needed, size = max(0.0, -np.linalg.eigvalsh(H)[0]), np.max(np.abs(H))
+    assert shift <= 2 * needed + (4e-8 * size if size > 0 else np.max(np.abs(B)))
+
+
+def test_large_definite_matrices_are_left_alone():
+    rng = np.random.default_rng(1)
+    q, _ = np.linalg.qr(rng.standard_normal((60, 60)))
+    H = (q * np.geomspace(1e-4, 1e3, 60)) @ q.T
+    H = 0.5 * (H + H.T)
+    b = rng.standard_normal(60)
+    z, shift = solve_shifted(H, b)
+    assert shift == 0
+    assert H @ np.asarray(z) == pytest.approx(b, rel=1e-6, abs=1e-8)
+
+
+@pytest.mark.parametrize("name", ["positive definite", "indefinite"])
+def test_the_pure_direction_is_that_of_the_equations_of_newton(name):
+    H, x = np.array(MATRICES[name]), jnp.array([0.5, 0.25])
+    f = jgd.Objective(form, (jnp.asarray(H), jnp.asarray(B)))
+    d, _, info = NewtonRaphson()(f, f.evaluate(x), None)
+    assert np.asarray(x + d) == pytest.approx(np.linalg.solve(H, B), rel=1e-12)
+    assert info.hessians == 1
+
+
+@pytest.mark.parametrize("name", MATRICES)
+def test_the_safe_direction_is_one_of_descent(name):
+    f = jgd.Objective(form, (jnp.asarray(MATRICES[name]), jnp.asarray(B)))
+    direction = SafeNewton()
+    point = f.evaluate(jnp.array([0.5, 0.25]))
+    d, shift, info = direction(f, point, direction.init(f, point))
+    assert float(point.grad @ d) < 0
+    assert info.hessians == 1
+    assert direction.report(shift) == {"shift": shift}
+
+
+def cosh(x):
+    return jnp.sum(jnp.cosh(x)) + 0.5 * x[0] * x[1]
+
+
+def test_errors_square_near_a_regular_minimum():
+    x0 = np.array([0.3, -0.2])
+    sizes = [
+        float(np.linalg.norm(jgd.minimize(cosh, x0, jgd.newton(), gtol=0.0, max_steps=k).x))
+        for k in range(1, 4)
+    ]
+    slopes = np.diff(np.log(sizes))
+    assert slopes[1] / slopes[0] >= 1.9
+    assert sizes[-1] < 1e-9
+
+
+def test_iterates_are_the_same_under_a_linear_change_of_variables():
+    A = jnp.array([[2.0, 1.0], [-1.0, 3.0]])
+
+    def turned(y):
+        return cosh(A @ y)
+
+    x0 = jnp.array([1.5, -1.0])
+    for steps in (1, 2, 3):
+        x = jgd.minimize(cosh, x0, jgd.newton_raphson(), gtol=0.0, max_steps=steps).x
+        y = jgd.minimize(
+            turned, jnp.linalg.solve(A, x0), jgd.newton_raphson(), gtol=0.0, max_steps=steps
+        ).x
+        assert np.asarray(A @ y) == pytest.approx(np.asarray(x), rel=1e-9, abs=1e-12)
+
+
+def test_the_shift_leads_off_a_saddle():
+    def saddle(x):
+        return 0.5 * x[0] ** 2 - 0.5 * x[1] ** 2 + 0.25 * x[1] ** 4
+
+    result = jgd.minimize(saddle, np.array([1.0, 1e-3]), jgd.newton())
+    assert result.success
+    assert np.abs(result.x) == pytest.approx([0.0, 1.0], abs=1e-6)
+    assert result.history["shift"][1] > 0
+    assert result.history["shift"][-1] == 0
+
+
+def huber(x):
+    return jnp.where(jnp.abs(x) < 1.0, 0.5 * x**2, jnp.abs(x) - 0.5)
+
+
+def test_where_the_hessian_vanishes_the_steps_are_of_length_one():
+    result = jgd.minimize(huber, np.array(5.5), jgd.newton(), recorder=jgd.Recorder(x=True))
+    assert result.history["x"][:6, 0].tolist() == [5.5, 4.5, 3.5, 2.5, 1.5, 0.5]
+    assert (result.status, float(result.x)) == (jgd.Status.CONVERGED, 0.0)
+
+
+def test_a_hessian_that_would_not_fit_is_refused_with_its_size():
+    with pytest.raises(ValueError, match=r"100,000 parameters takes 74\.5 GiB.*matrix-free"):
+        jgd.minimize(lambda x: jnp.sum(x**2), np.ones(100_000), jgd.newton())
+
+
+def test_the_default_is_newton_for_few_parameters_and_descent_for_many():
+    small = jgd.minimize(lambda x: jnp.sum(x**2), np.ones(100))
+    large = jgd.minimize(lambda x: jnp.sum(x**2), np.ones(101))
+    assert (small.method, large.method) == ("newton", "gradient_descent")
+    assert small.success
+    assert large.success
