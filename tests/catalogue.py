@@ -15,7 +15,7 @@ import numpy as np
 import optax
 
 import jgd
-from jgd.problems import Problem, get, quadratic, valley
+from jgd.problems import Problem, get, valley
 from jgd.problems.classics import himmelblau_loss
 
 CURVATURE: dict[str, tuple[float, float]] = {

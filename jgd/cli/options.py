@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from jgd.cli import color
+
 _NOT_NEGATIVE = click.FloatRange(min=0)
 
 MACHINE = (
@@ -75,7 +77,7 @@ class Common:
     def say(self, text: str) -> None:
         """Print unless quiet: to stdout, or to stderr where stdout is for JSON."""
         if not self.quiet:
-            click.echo(text, err=self.as_json)
+            color.say(text, err=self.as_json)
 
 
 def with_options(*options: Callable) -> Callable[[Callable], Callable]:

@@ -111,9 +111,7 @@ def test_without_momentum_all_are_gradient_descent():
 @pytest.mark.parametrize("nesterov", [False, True])
 def test_momentum_is_that_of_optax(nesterov):
     ours = visited(jgd.gradient_descent(0.01, momentum=0.8, nesterov=nesterov))
-    optaxs = visited(
-        jgd.from_optax(optax.sgd, learning_rate=0.01, momentum=0.8, nesterov=nesterov)
-    )
+    optaxs = visited(jgd.from_optax(optax.sgd, learning_rate=0.01, momentum=0.8, nesterov=nesterov))
     assert ours == pytest.approx(optaxs, rel=1e-11, abs=1e-13)
 
 

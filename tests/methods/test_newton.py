@@ -115,9 +115,7 @@ def test_iterates_are_the_same_under_a_linear_change_of_variables():
     x0 = jnp.array([1.5, -1.0])
     for steps in (1, 2, 3):
         x = jgd.minimize(cosh, x0, jgd.newton_raphson(), gtol=0.0, max_steps=steps).x
-        y = jgd.minimize(
-            turned, jnp.linalg.solve(A, x0), jgd.newton_raphson(), gtol=0.0, max_steps=steps
-        ).x
+        y = jgd.minimize(turned, jnp.linalg.solve(A, x0), jgd.newton_raphson(), gtol=0.0, max_steps=steps).x
         assert np.asarray(A @ y) == pytest.approx(np.asarray(x), rel=1e-9, abs=1e-12)
 
 

@@ -143,9 +143,7 @@ def by_hand(name: str) -> list[dict]:
     @jax.jit
     def step(x, state):
         value, grad = jax.value_and_grad(value_fn)(x)
-        updates, state = optimizer.update(
-            grad, state, x, value=value, grad=grad, value_fn=value_fn
-        )
+        updates, state = optimizer.update(grad, state, x, value=value, grad=grad, value_fn=value_fn)
         return optax.apply_updates(x, updates), state
 
     with jax.numpy_dtype_promotion("standard"):

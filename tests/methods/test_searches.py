@@ -108,9 +108,7 @@ def raised(x):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_below_the_noise_of_the_values_the_slopes_lead_on(dtype):
     """Far below where two values can be told apart, the gradient still shrinks to its own precision."""
-    result = jgd.minimize(
-        raised, np.ones(2, dtype), jgd.gradient_descent(), gtol=float(np.finfo(dtype).eps)
-    )
+    result = jgd.minimize(raised, np.ones(2, dtype), jgd.gradient_descent(), gtol=float(np.finfo(dtype).eps))
     assert result.status == jgd.Status.CONVERGED
     assert result.steps < 200
 
