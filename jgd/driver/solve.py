@@ -51,20 +51,13 @@ def _settle(steps: StepLoop, carry: Carry, motion: Motion) -> Carry:
     good = jnp.isfinite(now.point.value) & jnp.isfinite(progress.grad_norm) & jnp.isfinite(x_norm)
     due = good & _on_row(now.k, program.exponent)
 
-    def look() -> tuple:
-        step_norm = tree.norm_inf(tree.subtract(now.point.x, start.point.x))
-        seen = Look(start.point, now.point, x_norm, step_norm)
-        status, memory = program.stop.check(f, seen, checks)
-        row = None if program.recorder is None else row_of(program, now, progress.grad_norm, step_norm)
-        return status, memory, row
-
-    def pass_by() -> tuple:
-        blank = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(look)[2])
-        return jnp.asarray(Status.RUNNING, jnp.int32), checks, blank
-
-    checked, checks, row = lax.cond(due, look, pass_by)
+    step_norm = tree.norm_inf(tree.subtract(now.point.x, start.point.x))
+    checked, memory = program.stop.check(f, Look(start.point, now.point, x_norm, step_norm), checks)
+    checked = jnp.where(due, checked, Status.RUNNING)
+    checks = jax.tree.map(partial(jnp.where, due), memory, checks)
     history = carry.history
     if program.recorder is not None and history is not None:
+        row = row_of(program, now, progress.grad_norm, step_norm)
         history = program.recorder.write(history, row, due)
 
     status = program.stop.verdict(f, progress, tests)
