@@ -119,7 +119,7 @@ class Divergence:
         """The rise that is called divergence; at least a hundredth of what the dtype can hold."""
         dtype = point.value.dtype
         rise = jnp.asarray(self.factor, dtype) * jnp.maximum(jnp.abs(point.value), 1)
-        return jnp.minimum(rise, jnp.finfo(dtype).max / 100)
+        return jnp.minimum(rise, jnp.asarray(float(jnp.finfo(dtype).max) / 100, dtype))
 
     def going(self, f: Objective, now: Progress, memory: jax.Array) -> jax.Array:
         """Whether the value is still near the best one."""

@@ -15,6 +15,11 @@ SHORT = {
 }
 """Method -> why its steps vanish in float32 before the default gradient test is met."""
 
+if hasattr(jax, "enable_x64"):
+    enable_x64 = jax.enable_x64
+else:
+    from jax.experimental import enable_x64
+
 
 def single(name: str) -> jgd.Result:
     """The run from a start in float32."""
@@ -43,7 +48,7 @@ def test_float32_stays_float32_while_float64_is_at_hand(name):
     "name", [pytest.param(n, marks=() if n in SHARE else pytest.mark.slow) for n in METHODS]
 )
 def test_float32_where_there_is_nothing_else(name):
-    with jax.enable_x64(False):
+    with enable_x64(False):
         holds_single(name, single(name))
 
 

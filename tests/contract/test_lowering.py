@@ -1,6 +1,7 @@
 """Every method compiles for every kind of machine: nothing in the loop belongs to one of them."""
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest

@@ -26,6 +26,8 @@ def loss(x, inputs, targets):
     return jnp.mean(residual**2) + 0.01 * jnp.sum(x["w"] ** 4)
 
 
+OPTIMISTIC = optax.optimistic_adam_v2 if hasattr(optax, "optimistic_adam_v2") else optax.optimistic_adam
+
 FACTORIES = {
     "adabelief": partial(optax.adabelief, learning_rate=0.05),
     "adadelta": partial(optax.adadelta, learning_rate=1.0, rho=0.8),
@@ -46,7 +48,7 @@ FACTORIES = {
     "nadamw": partial(optax.nadamw, learning_rate=0.05),
     "noisy_sgd": partial(optax.noisy_sgd, learning_rate=0.05, eta=0.01, key=0),
     "novograd": partial(optax.novograd, learning_rate=0.05),
-    "optimistic_adam": partial(optax.optimistic_adam_v2, learning_rate=0.05),
+    "optimistic_adam": partial(OPTIMISTIC, learning_rate=0.05),
     "optimistic_gradient_descent": partial(optax.optimistic_gradient_descent, learning_rate=0.05),
     "polyak_sgd": partial(optax.polyak_sgd, max_learning_rate=0.2),
     "radam": partial(optax.radam, learning_rate=0.05),
