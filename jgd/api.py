@@ -131,14 +131,14 @@ def minimize(
         raise TypeError(f"recorder must be a jgd.Recorder or None, got {type(recorder).__name__}.")
     program = Program(objective, method, rules, recorder)
 
-    compiled, began = compile_seconds(), time.perf_counter()
+    began = time.perf_counter()
     carry = None if start is None else _continued(program, start)
     carry, figures = _start(program, x0) if carry is None else _go_on(program, carry)
     figures = jax.device_get(figures)
     behind = figures.reals[1] < figures.row.reals[0]
     best_motion = jax.block_until_ready(_best(program, carry)) if behind else carry.motion
-    elapsed, compiled = time.perf_counter() - began, compile_seconds() - compiled
-    seconds = (compiled, max(elapsed - compiled, 0.0))
+    elapsed, compiled = time.perf_counter() - began, compile_seconds(began)
+    seconds = (compiled, elapsed - compiled)
     return _result(program, carry, figures, best_motion, tolerances, seconds)
 
 

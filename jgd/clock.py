@@ -1,5 +1,7 @@
 """How long JAX has spent tracing and compiling, by its own account."""
 
+import time
+
 import jax.monitoring
 
 _EVENTS = (
@@ -7,18 +9,25 @@ _EVENTS = (
     "/jax/core/compile/jaxpr_to_mlir_module_duration",
     "/jax/core/compile/backend_compile_duration",
 )
-_total = 0.0
+_intervals: list[tuple[float, float]] = []
+"""When JAX was at it, disjoint and in order: an event that encloses earlier ones takes their place."""
 
 
 def _listen(event: str, duration_secs: float, **_: object) -> None:
-    global _total
-    if event in _EVENTS:
-        _total += duration_secs
+    if event not in _EVENTS:
+        return
+    end = time.perf_counter()
+    start = end - duration_secs
+    while _intervals and _intervals[-1][0] >= start:
+        _intervals.pop()
+    _intervals.append((start, end))
 
 
 jax.monitoring.register_event_duration_secs_listener(_listen)
 
 
-def compile_seconds() -> float:
-    """Seconds of tracing, lowering and compiling since this module was imported."""
-    return _total
+def compile_seconds(since: float) -> float:
+    """Seconds of tracing, lowering and compiling since a reading of `time.perf_counter`."""
+    recent = [(max(start, since), end) for start, end in _intervals if end > since]
+    _intervals[:] = recent
+    return sum(end - start for start, end in recent)
