@@ -1,6 +1,6 @@
 """Searches against what they promise of every step."""
 
-from itertools import islice
+from itertools import islice, pairwise
 
 import jax
 import jax.numpy as jnp
@@ -27,7 +27,7 @@ def walk(name: str, search, steps: int = 60, dtype=np.float64):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_accepted_step_decreases_sufficiently(name, decrease):
     visited = walk(name, jgd.armijo(decrease=decrease))
-    for old, new in zip(visited, visited[1:], strict=False):
+    for old, new in pairwise(visited):
         d = np.asarray(old.grad)
         rate = np.linalg.norm(np.asarray(new.x - old.x)) / np.linalg.norm(d)
         promised = decrease * rate * d @ d
