@@ -119,7 +119,13 @@ def minimize(
     >>> result.status.name, result.steps
     ('CONVERGED', 1)
     """
+    if isinstance(x0, Result):
+        raise TypeError("x0 is a Result: write start=result to go on from it, or x0=result.x.")
+    if x0 is None and start is None:
+        raise ValueError("x0 is missing: give a start, a float array or a pytree of them.")
     if start is not None:
+        if not isinstance(start, Result):
+            raise TypeError(f"start must be the Result of an earlier run, got {type(start).__name__}.")
         if x0 is not None:
             raise ValueError("x0 and start are two starts: give one of them.")
         x0 = start.x

@@ -110,7 +110,15 @@ class Result:
         return "\n".join(_summary(self))
 
 
+def _abbreviated(x: Any) -> str:
+    """The entries of x in a line, the middle left out where they are many."""
+    entries = np.concatenate([np.ravel(np.asarray(leaf, float)) for leaf in jax.tree.leaves(x)])
+    return np.array2string(entries, precision=6, threshold=8, edgeitems=3, max_line_width=10_000)
+
+
 def _held(measure: float, tolerance: float) -> str:
+    if tolerance == 0:
+        return f"{measure:.3e}"
     sign = "≤" if measure <= tolerance else "≰"
     return f"{measure:.3e} {sign} {tolerance:.3e}"
 
@@ -120,6 +128,7 @@ def _summary(r: Result) -> list[str]:
         f"{r.status.name}: {r.message}",
         f"  method       {r.method}, {_plural(r.parameters, 'parameter')}, {r.dtype}",
         f"  steps        {r.steps:,}",
+        f"  x            {_abbreviated(r.x)}",
         f"  value        {float(r.value):.10g}  (first {r.first_value:.10g}, best {float(r.best_value):.10g}"
         f" at step {r.best_step:,})",
         f"  |gradient|   {_held(r.grad_norm, r.tolerances.grad)}"
@@ -147,10 +156,14 @@ def _last_step(r: Result) -> list[str]:
     steps, values = np.diff(h["step"][-2:])[0], np.diff(h["value"][-2:])[0]
     return [
         f"  |step|       {_held(float(h['step_norm'][known]), t.xtol * largest)}"
-        f"  (xtol {t.xtol:g} x max|x|; at step {h['step'][known]:,})",
+        f"  (recorded at step {h['step'][known]:,}; {_test('xtol', t.xtol, 'max|x|')})",
         f"  |change|     {_held(abs(float(values / steps)), t.ftol * max(abs(float(r.value)), 1.0))}"
-        f"  (of the value a step; ftol {t.ftol:g} x max(|value|, 1))",
+        f"  (of the value in a step; {_test('ftol', t.ftol, 'max(|value|, 1)')})",
     ]
+
+
+def _test(name: str, tolerance: float, scale: str) -> str:
+    return f"{name} {tolerance:g} x {scale}" if tolerance else f"{name} is 0: not tested"
 
 
 def _plural(count: int, noun: str) -> str:

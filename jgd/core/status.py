@@ -20,6 +20,14 @@ class Status(IntEnum):
     NONFINITE = 10
     NONFINITE_START = 11
 
+    def __str__(self) -> str:
+        """The name, as people read it."""
+        return self.name
+
+    def __format__(self, spec: str) -> str:
+        """The name in a format string."""
+        return format(self.name, spec)
+
     @property
     def message(self) -> str:
         """One sentence on why the run ended."""

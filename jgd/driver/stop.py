@@ -168,7 +168,13 @@ class When:
 
     def going(self, f: Objective, now: Progress, memory: None) -> jax.Array:
         """Whether the condition does not hold yet."""
-        return ~jnp.asarray(self.condition(now.point), bool)
+        holds = jnp.asarray(self.condition(now.point))
+        if holds.shape != () or holds.dtype != bool:
+            raise TypeError(
+                "stop must return one boolean, such as `point.value < 1e-3`, got "
+                f"{holds.dtype} of shape {holds.shape}."
+            )
+        return ~holds
 
 
 @record

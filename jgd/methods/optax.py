@@ -112,7 +112,8 @@ def from_optax(factory: Callable[..., Any], **hyper: Any) -> OptaxMethod:
     Numbers and arrays among the keyword arguments can be changed, swept and vmapped without
     recompiling; anything else (schedules, masks, flags, whole numbers) is part of the structure.
 
-    Raises TypeError if `factory` is not callable or does not take the given arguments.
+    Raises TypeError if `factory` is not callable or does not take the given arguments, ValueError for a
+    learning rate that is not positive.
 
     >>> import jax.numpy as jnp, jgd, optax
     >>> method = jgd.from_optax(optax.sgd, learning_rate=0.1, momentum=0.5)
@@ -125,10 +126,15 @@ def from_optax(factory: Callable[..., Any], **hyper: Any) -> OptaxMethod:
             "factory must be a function that makes an optax transformation, such as optax.adam; a "
             f"ready-made transformation can be given as the method itself. Got {type(factory).__name__}."
         )
+    if type(hyper.get("learning_rate")) is int:
+        hyper["learning_rate"] = float(hyper["learning_rate"])
     leaves = {name: value for name, value in hyper.items() if _is_leaf(value)}
     constants = tuple((name, value) for name, value in hyper.items() if name not in leaves)
-    for name, value in leaves.items():
-        check.number(name, value)
+    for name, value in hyper.items():
+        if name in leaves:
+            check.number(name, value, above=0 if name == "learning_rate" else None)
+        elif hasattr(value, "init") and callable(value):
+            raise ValueError(f"{name} must be a number or a schedule: optax does not know jgd's searches.")
     name = f"optax.{getattr(factory, '__name__', 'transformation')}"
     try:
         made = factory(**hyper)

@@ -61,7 +61,7 @@ CASES = {
     ),
     "an empty tree": (lambda: jgd.minimize(square, {}), ValueError, "x0 has no entries"),
     "an empty array": (lambda: jgd.minimize(square, np.zeros(0)), ValueError, "x0 has no entries"),
-    "no start": (lambda: jgd.minimize(square), ValueError, "x0 has no entries"),
+    "no start": (lambda: jgd.minimize(square), ValueError, "x0 is missing"),
     "NaN": (lambda: jgd.minimize(square, np.array([1.0, np.nan])), ValueError, "x0 has entries that are NaN or infinite"),
     "an infinite leaf": (
         lambda: jgd.minimize(square, {"a": X, "b": [np.array([np.inf])]}),
