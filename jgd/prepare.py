@@ -48,8 +48,9 @@ def _floats(x0: Any) -> Any:
     leaves, structure = jax.tree.flatten(x0)
     if not sum(np.size(leaf) for leaf in leaves):
         raise ValueError("x0 has no entries: give a float array, or a pytree of them.")
+    arrays: list[jax.Array] = []
     try:
-        arrays = [_array(leaf) for leaf in leaves]
+        arrays += [_array(leaf) for leaf in leaves]
         floats = all(array.dtype in FLOATS and np.isfinite(np.asarray(array)).all() for array in arrays)
     except (TypeError, ValueError):
         floats = False

@@ -54,7 +54,9 @@ def as_quartic(problem: Problem, *terms: Any, wall: float = np.inf) -> Problem:
 
 
 def valley(condition: float) -> Problem:
-    return as_quartic(get("valley"), 0.5 * square(U), 0.5 * condition * square(V))
+    name = "valley" if condition == 100 else f"valley-{condition:g}"
+    terms = 0.5 * square(U), 0.5 * condition * square(V)
+    return dataclasses.replace(as_quartic(get("valley"), *terms), name=name)
 
 
 def rosenbrock() -> Problem:

@@ -9,8 +9,9 @@ import pytest
 
 import jgd
 from jgd.prepare import as_method
-from tests.catalogue import METHODS, bowl_loss, method, problem, solved
+from tests.catalogue import METHODS, method, problem, solved
 from tests.contract.loops import points
+from tests.contract.quartics import quartic
 
 STEPS = 20
 EXACT_COUNT = ("gradient_descent", "newton_raphson", "newton")
@@ -47,17 +48,17 @@ def test_the_compiled_run_is_the_plain_loop(name):
     assert result.history["value"] == pytest.approx(expected, rel=1e-10)
 
 
-def bowl_of_a_tree(x, spectrum):
-    return bowl_loss(jnp.concatenate([x["b"]["c"].ravel(), x["a"][None]]), spectrum)
+def quartic_of_a_tree(x, *args):
+    return quartic(jnp.stack([x["b"]["c"][0, 0], x["a"]]), *args)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_pytree_is_walked_as_the_vector_of_its_entries(name):
     bowl, rates = problem("bowl"), as_method(method(name, "bowl"), problem("bowl").x0)
     args, start = tuple(map(jnp.asarray, bowl.args)), jnp.asarray(bowl.x0)
-    tree = {"a": start[2], "b": {"c": start[:2, None]}}
-    flat = islice(points(jgd.Objective(bowl_loss, args), rates, start, jax.jit), STEPS)
-    nested = islice(points(jgd.Objective(bowl_of_a_tree, args), rates, tree, jax.jit), STEPS)
+    tree = {"a": start[1], "b": {"c": start[:1, None]}}
+    flat = islice(points(jgd.Objective(quartic, args), rates, start, jax.jit), STEPS)
+    nested = islice(points(jgd.Objective(quartic_of_a_tree, args), rates, tree, jax.jit), STEPS)
     for one, other in zip(flat, nested, strict=True):
         assert jax.tree.structure(other.x) == jax.tree.structure(tree)
         assert jax.tree.map(jnp.shape, other.grad) == jax.tree.map(jnp.shape, tree)

@@ -11,16 +11,16 @@ import pytest
 import jgd
 from jgd.driver.solve import begin, best, run
 from tests.catalogue import problem
+from tests.contract.quartics import himmelblau
 
 FAR = 10**6
 WALL = 2.9
 
 
 def program(method, name: str, wall: float | None = None) -> tuple[jgd.Program, jax.Array]:
-    known = problem(name)
-    args = known.args if wall is None else (np.asarray(wall),)
+    known = problem(name) if wall is None else himmelblau(wall)
     rules = jgd.stop.Stop((jgd.stop.Gradient(1e-9), jgd.stop.Divergence(), jgd.stop.Steps(10_000)))
-    objective = jgd.Objective(known.fun, tuple(map(jnp.asarray, args)))
+    objective = jgd.Objective(known.fun, tuple(map(jnp.asarray, known.args)))
     return jgd.Program(objective, method, rules), jnp.asarray(known.x0)
 
 

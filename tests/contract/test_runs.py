@@ -3,10 +3,12 @@
 from functools import cache
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import jgd
+from jgd.problems import get
 from tests.catalogue import EXCEPTIONS, METHODS, MORE_PROBLEMS, PROBLEMS, problem, solved
 
 FAST = [pytest.param((m, p), id=f"{m}:{p}") for p in PROBLEMS for m in METHODS]
@@ -56,6 +58,16 @@ def test_value_and_gradient_belong_to_the_x_they_are_returned_with(pair, steps):
     )
     assert result.best_value <= result.value
     assert result.best_value == min(result.best_value, *result.history["value"])
+
+
+@pytest.mark.parametrize("name", [name for name in PROBLEMS if name != "bowl"])
+def test_the_small_problems_are_those_of_the_library_written_as_quartics(name):
+    ours, theirs = problem(name), get("valley" if name.startswith("valley") else name)
+    args = (np.array([1.0, 1000.0]),) if name == "valley-1000" else theirs.args
+    for x in np.random.default_rng(0).uniform(-2, 2, (5, 2)):
+        expected = float(theirs.fun(jnp.asarray(x), *args))
+        assert float(ours.fun(jnp.asarray(x), *ours.args)) == pytest.approx(expected, rel=1e-11)
+    assert (ours.x0 == theirs.x0).all()
 
 
 def test_every_exception_is_of_the_catalogue():

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import jgd
-from tests.catalogue import METHODS, method, problem, solved, walled_himmelblau
+from tests.catalogue import METHODS, method, solved
+from tests.contract.quartics import himmelblau
 
 WALL = 2.9
 """Himmelblau's minimum is at x[0] = 3, behind it."""
@@ -22,7 +23,7 @@ ELSEWHERE = {"newton_raphson": "it is drawn to the maximum, on this side of the 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_wall_of_nan_is_not_convergence(name):
-    known = walled_himmelblau(WALL)
+    known = himmelblau(WALL)
     result = jgd.minimize(
         known.fun, known.x0, method(name, "himmelblau"), args=known.args, gtol=0.0, grtol=1e-7,
         max_steps=3000,
@@ -42,14 +43,13 @@ def test_a_wall_of_nan_is_not_convergence(name):
 
 @pytest.mark.parametrize("name", ["gradient_descent", "adam", "heavy_ball"])
 def test_the_point_kept_is_the_one_before_the_wall(name):
-    known = problem("himmelblau")
     free = [solved(name, "himmelblau", max_steps=k) for k in range(1, 20)]
     wall = float(max(result.x[0] for result in free[:3]))
     first = next(k for k, result in enumerate(free, start=1) if result.x[0] > wall)
+    known = himmelblau(wall)
     met = jgd.minimize(
-        known.fun, known.x0, method(name, "himmelblau"), args=(np.asarray(wall),), gtol=0.0,
-        grtol=1e-7, max_steps=200_000,
-    )  # fmt: skip
+        known.fun, known.x0, method(name, "himmelblau"), args=known.args, gtol=0.0, grtol=1e-7
+    )
     assert met.status == jgd.Status.NONFINITE
     assert met.steps == first - 1
     assert (np.asarray(met.x) == np.asarray(free[first - 2].x)).all()
