@@ -65,7 +65,7 @@ class Recorder:
         return Row(jnp.stack([real.astype(dtype) for real in reals]), wholes, x)
 
     def empty(self, row: Row) -> Row:
-        """A history with no rows yet, for rows like `row`; what is not due goes to a row of its own."""
+        """A history with no rows yet, for rows like `row`; what is not due overwrites a spare last one."""
 
         def fill(leaf: jax.ShapeDtypeStruct) -> jax.Array:
             return jnp.full((self.rows + 1, *leaf.shape), -1, leaf.dtype)
@@ -79,7 +79,9 @@ class Recorder:
         j, t = k >> s, s % r
         slot = jnp.where(due, ((j << t) | (j >> (r - t))) & (self.rows - 1), self.rows)
         return jax.tree.map(
-            lambda kept, new: lax.dynamic_update_index_in_dim(kept, new, slot, 0), history, row
+            lambda kept, new: lax.dynamic_update_index_in_dim(kept, jnp.where(due, new, -1), slot, 0),
+            history,
+            row,
         )
 
 
