@@ -199,7 +199,7 @@ def test_an_interrupt_exits_130_in_the_midst_of_a_compiled_loop(folder):
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
     try:
-        _, errors = process.communicate(timeout=4)  # the loop itself takes longer
+        _, errors = process.communicate(timeout=10)  # the loop itself takes longer
     finally:
         process.kill()
     assert process.returncode == 130

@@ -60,9 +60,7 @@ def valley(condition: float) -> Problem:
 
 
 def rosenbrock() -> Problem:
-    return as_quartic(
-        get("rosenbrock"), 100 * square(total(V, -square(U))), square(total(ONE, -U))
-    )
+    return as_quartic(get("rosenbrock"), 100 * square(total(V, -square(U))), square(total(ONE, -U)))
 
 
 def himmelblau(wall: float = np.inf) -> Problem:
@@ -71,9 +69,7 @@ def himmelblau(wall: float = np.inf) -> Problem:
 
 
 def saddle() -> Problem:
-    return as_quartic(
-        get("saddle"), 0.5 * square(U), -0.5 * square(V), 0.25 * square(square(V))
-    )
+    return as_quartic(get("saddle"), 0.5 * square(U), -0.5 * square(V), 0.25 * square(square(V)))
 
 
 def bowl() -> Problem:

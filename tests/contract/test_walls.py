@@ -47,9 +47,7 @@ def test_the_point_kept_is_the_one_before_the_wall(name):
     wall = float(max(result.x[0] for result in free[:3]))
     first = next(k for k, result in enumerate(free, start=1) if result.x[0] > wall)
     known = himmelblau(wall)
-    met = jgd.minimize(
-        known.fun, known.x0, method(name, "himmelblau"), args=known.args, gtol=0.0, grtol=1e-7
-    )
+    met = jgd.minimize(known.fun, known.x0, method(name, "himmelblau"), args=known.args, gtol=0.0, grtol=1e-7)
     assert met.status == jgd.Status.NONFINITE
     assert met.steps == first - 1
     assert (np.asarray(met.x) == np.asarray(free[first - 2].x)).all()
