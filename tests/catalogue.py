@@ -13,7 +13,7 @@ import optax
 
 import jgd
 from jgd.problems import Problem, get
-from tests.contract import quartics
+from tests.contract import squares
 
 CURVATURE: dict[str, tuple[float, float]] = {
     "valley": (1.0, 100.0),
@@ -33,12 +33,12 @@ CURVATURE: dict[str, tuple[float, float]] = {
 
 
 PROBLEMS: dict[str, Callable[[], Problem]] = {
-    "valley": lambda: quartics.valley(100.0),
-    "valley-1000": lambda: quartics.valley(1000.0),
-    "rosenbrock": quartics.rosenbrock,
-    "himmelblau": quartics.himmelblau,
-    "saddle": quartics.saddle,
-    "bowl": quartics.bowl,
+    "valley": lambda: squares.valley(100.0),
+    "valley-1000": lambda: squares.valley(1000.0),
+    "rosenbrock": squares.rosenbrock,
+    "himmelblau": squares.himmelblau,
+    "saddle": squares.saddle,
+    "bowl": squares.bowl,
 }
 
 MORE_PROBLEMS: dict[str, Callable[[], Problem]] = {
@@ -95,6 +95,16 @@ METHODS: dict[str, Callable[[Problem], Any]] = {
     "optax.polyak_sgd": lambda p: once(optax.polyak_sgd, 1.0, 1.0, p.minimum),
     "optax.lbfgs": lambda p: once(optax.lbfgs),
 }
+
+ALIKE = {
+    "gradient_descent-momentum",
+    "gradient_descent-nesterov",
+    "from_optax-sgd",
+    "optax.adamw",
+    "optax.rmsprop",
+}
+"""Methods that take the same way through the code as others, and are left for the slow run where one
+problem is as good as another."""
 
 UPHILL = "curvature along the gradient is negative, and the exact step of a quadratic has no minimum"
 DRAWN = "the nearest stationary point is not a minimum, and pure Newton is drawn to it"

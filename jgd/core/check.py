@@ -7,6 +7,9 @@ import jax
 import jax.core
 import numpy as np
 
+MOST = 2**31 - 1
+"""The largest count: steps are counted in 32 bits."""
+
 
 def number(
     name: str,
@@ -52,9 +55,11 @@ def _within(value: float, above: float | None, below: float | None, least: float
 
 
 def whole(name: str, value: Any, *, least: int = 1) -> int:
-    """`value` as an int; raise unless it is a whole number of at least `least`."""
+    """`value` as an int; raise unless it is a whole number of at least `least` and below 2^31."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name} must be a whole number, got {value!r}.")
     if value < least:
         raise ValueError(f"{name} must be at least {least}, got {value}.")
+    if value > MOST:
+        raise ValueError(f"{name} must be at most {MOST:,}, got {value:,}.")
     return int(value)

@@ -87,8 +87,9 @@ def size(x: Tree) -> int:
 
 
 def ravel(x: Tree) -> tuple[jax.Array, Callable[[jax.Array], Tree]]:
-    """x as one vector, and the way back."""
-    return ravel_pytree(x)
+    """x as one vector, of the widest dtype among its leaves, and the way back."""
+    with jax.numpy_dtype_promotion("standard"):
+        return ravel_pytree(x)
 
 
 def select(condition: jax.Array, x: Tree, y: Tree) -> Tree:

@@ -12,6 +12,11 @@ from jgd.core.types import Info, Point
 from jgd.linalg.dense import solve_shifted
 
 
+def _solvable(array: jax.Array) -> jax.Array:
+    """The array in a dtype that linear systems are solved in: 16 bits become 32."""
+    return array if array.dtype.itemsize >= 4 else array.astype(jnp.float32)
+
+
 @record
 class NewtonRaphson:
     """d = -H(x)^-1 grad f(x), whatever the signs of H's eigenvalues.
@@ -26,7 +31,8 @@ class NewtonRaphson:
     def __call__(self, f: Objective, p: Point, s: None) -> tuple[Any, None, Info]:
         """The solution of H d = -grad."""
         grad, unravel = tree.ravel(p.grad)
-        return unravel(jnp.linalg.solve(f.hessian(p.x), -grad)), None, Info(hessians=1)
+        d = jnp.linalg.solve(_solvable(f.hessian(p.x)), -_solvable(grad))
+        return unravel(d.astype(grad.dtype)), None, Info(hessians=1)
 
 
 @record
@@ -44,8 +50,8 @@ class SafeNewton:
     def __call__(self, f: Objective, p: Point, s: jax.Array) -> tuple[Any, jax.Array, Info]:
         """The solution of (H + tau I) d = -grad."""
         grad, unravel = tree.ravel(p.grad)
-        d, shift = solve_shifted(f.hessian(p.x), -grad)
-        return unravel(d), shift.astype(s.dtype), Info(hessians=1)
+        d, shift = solve_shifted(_solvable(f.hessian(p.x)), -_solvable(grad))
+        return unravel(d.astype(grad.dtype)), shift.astype(s.dtype), Info(hessians=1)
 
     def report(self, state: jax.Array) -> dict[str, jax.Array]:
         """What was added to the Hessian's diagonal."""

@@ -18,7 +18,9 @@ class Armijo:
 
     Where two values differ by no more than rounding, the slope decides instead of the value: such a
     trial is accepted if its slope is at most (2 decrease - 1) grad.d, which is the same on quadratics,
-    and above grad.d unless the value fell: a trial too short to change anything is none.
+    and above grad.d unless the value fell: a trial too short to change anything is none. `decrease` is
+    taken to be 4 roundings at least, which in 16 bits is more than its default.
+
     The first rate tried is `initial`, and after that the last accepted one times `growth` (always
     `initial` if `growth` is None). Trials are evaluated with their gradients, so the accepted one is
     the next Point at no further cost. The state is the rate to try first.
@@ -40,10 +42,12 @@ class Armijo:
     def __call__(self, f: Objective, p: Point, d: Any, s: Any) -> Step:
         """The first trial of sufficient decrease, as a Point; the old Point if there is none."""
         dtype = s.dtype
-        decrease, shrink = jnp.asarray(self.decrease, dtype), jnp.asarray(self.shrink, dtype)
+        eps = max(float(jnp.finfo(kind).eps) for kind in (dtype, p.value.dtype))
+        shrink = jnp.asarray(self.shrink, dtype)
+        decrease = jnp.maximum(jnp.asarray(self.decrease, dtype), 4 * eps)
         value = p.value.astype(dtype)
         slope = tree.dot(p.grad, d).astype(dtype)
-        noise = 8 * jnp.finfo(p.value.dtype).eps * jnp.abs(value)
+        noise = 8 * eps * jnp.abs(value)
 
         def acceptable(rate: Any, trial: Point) -> Any:
             new, new_slope = trial.value.astype(dtype), tree.dot(trial.grad, d).astype(dtype)

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 import jgd
-from tests.catalogue import METHODS, method, problem, solved
+from tests.catalogue import ALIKE, METHODS, method, problem, solved
 
-SHARE = ("gradient_descent", "newton", "adam")
 SHORT = {
     "optax.adamw": "near the minimum its steps fall below the resolution of x",
     "optax.polyak_sgd": "its step is in proportion to f - f*, which rounds to 0",
@@ -19,6 +18,10 @@ if hasattr(jax, "enable_x64"):
     enable_x64 = jax.enable_x64
 else:
     from jax.experimental import enable_x64
+
+
+def names(always):
+    return [pytest.param(n, marks=() if n in always else pytest.mark.slow) for n in METHODS]
 
 
 def single(name: str) -> jgd.Result:
@@ -39,14 +42,12 @@ def holds_single(name: str, result: jgd.Result) -> None:
     assert np.asarray(result.x) == pytest.approx(np.ones(2), abs=1e-3)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", names(set(METHODS) - ALIKE))
 def test_float32_stays_float32_while_float64_is_at_hand(name):
     holds_single(name, single(name))
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=() if n in SHARE else pytest.mark.slow) for n in METHODS]
-)
+@pytest.mark.parametrize("name", names({"adam"}))
 def test_float32_where_there_is_nothing_else(name):
     with enable_x64(False):
         holds_single(name, single(name))
@@ -60,21 +61,38 @@ def test_float64_stays_float64(name):
     assert result.dtype == "float64"
 
 
+def parabola(x):
+    return jnp.sum((x - 0.5) ** 2)
+
+
 @pytest.mark.parametrize("kind", [jnp.bfloat16, jnp.float16])
-def test_sixteen_bits_are_kept_too(kind):
-    x0 = jnp.asarray([1.0, -2.0], kind)
-    result = jgd.minimize(lambda x: jnp.sum((x - 0.5) ** 2), x0, jgd.gradient_descent(0.25))
+@pytest.mark.parametrize("method", [jgd.gradient_descent(0.25), jgd.gradient_descent(), jgd.newton()])
+def test_sixteen_bits_are_kept_too(kind, method):
+    """Also by the search, whose demand of a decrease of 1e-4 is below their rounding."""
+    result = jgd.minimize(parabola, jnp.asarray([1.5, -0.5], kind), method)
     assert result.x.dtype == result.value.dtype == result.grad.dtype == kind
     assert result.success
 
 
-def test_leaves_of_two_precisions_keep_their_own():
-    x0 = {"wide": jnp.ones(2), "narrow": jnp.ones(3, jnp.float32)}
-
+@pytest.mark.parametrize("method", [jgd.gradient_descent(), jgd.newton()])
+@pytest.mark.parametrize(("of_x", "of_f"), [("float32", "float64"), ("float64", "float32")])
+def test_the_value_may_be_of_another_dtype_than_x(method, of_x, of_f):
     def loss(x):
-        return jnp.sum(x["wide"] ** 2) + jnp.sum(x["narrow"] ** 2).astype(jnp.float64)
+        return parabola(x).astype(of_f)
 
-    result = jgd.minimize(loss, x0, jgd.gradient_descent(0.25, momentum=0.1))
+    result = jgd.minimize(loss, np.array([1.5, -0.5], of_x), method)
+    assert (result.x.dtype, result.value.dtype) == (of_x, of_f)
+    assert result.success
+
+
+def two_widths(x):
+    return jnp.sum(x["wide"] ** 2) + jnp.sum(x["narrow"] ** 2).astype(jnp.float64)
+
+
+@pytest.mark.parametrize("method", [jgd.gradient_descent(0.25, momentum=0.1), jgd.newton()])
+def test_leaves_of_two_precisions_keep_their_own(method):
+    x0 = {"wide": jnp.ones(2), "narrow": jnp.ones(3, jnp.float32)}
+    result = jgd.minimize(two_widths, x0, method)
     assert {name: leaf.dtype for name, leaf in result.x.items()} == {
         "wide": jnp.float64,
         "narrow": jnp.float32,

@@ -6,14 +6,11 @@ import numpy as np
 import pytest
 
 import jgd
-from tests.catalogue import best_momentum, problem
+from tests.catalogue import problem
 
 RATES = (0.05, 0.01, 1e-5, 3.0)
 FACTORIES = {
     "gradient descent": jgd.gradient_descent,
-    "momentum": lambda rate: jgd.gradient_descent(rate, momentum=0.5),
-    "heavy ball": lambda rate: jgd.heavy_ball(rate, best_momentum(problem("bowl"))),
-    "Nesterov": jgd.nesterov,
     "Armijo": lambda rate: jgd.gradient_descent(jgd.armijo(rate)),
     "Adam": jgd.adam,
 }

@@ -9,26 +9,27 @@ import pytest
 
 import jgd
 from jgd.prepare import as_method
-from tests.catalogue import METHODS, method, problem, solved
+from tests.catalogue import ALIKE, METHODS, method, problem, solved
 from tests.contract.loops import points
-from tests.contract.quartics import quartic
+from tests.contract.squares import two_squares
 
 STEPS = 20
 EXACT_COUNT = ("gradient_descent", "newton_raphson", "newton")
 LOOPS_INSIDE = ("gradient_descent-armijo", "newton", "optax.lbfgs")
 """Outside jit their inner loops would be compiled anew at each step; without any jit they are not."""
 
-LONG_TO_COMPILE = ("optax.lbfgs",)
-NAMES = [pytest.param(name, marks=pytest.mark.slow if name in LONG_TO_COMPILE else ()) for name in METHODS]
+
+def names(slow):
+    return [pytest.param(name, marks=pytest.mark.slow if name in slow else ()) for name in METHODS]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", names(ALIKE | set(LOOPS_INSIDE)))
 def test_the_compiled_run_is_the_plain_loop(name):
     bowl = problem("bowl")
     objective = jgd.Objective(bowl.fun, tuple(map(jnp.asarray, bowl.args)))
     rates, x0 = as_method(method(name, "bowl"), bowl.x0), jnp.asarray(bowl.x0)
     with jax.disable_jit(name in LOOPS_INSIDE):
-        visited = list(islice(points(objective, rates, x0), STEPS + 1))
+        visited = list(islice(points(objective, rates, x0, compiled=False), STEPS + 1))
 
     sizes = np.array([np.max(np.abs(point.grad)) for point in visited])
     level = 1.01 * min(sizes) / sizes[0]
@@ -48,17 +49,17 @@ def test_the_compiled_run_is_the_plain_loop(name):
     assert result.history["value"] == pytest.approx(expected, rel=1e-10)
 
 
-def quartic_of_a_tree(x, *args):
-    return quartic(jnp.stack([x["b"]["c"][0, 0], x["a"]]), *args)
+def squares_of_a_tree(x, *args):
+    return two_squares(jnp.stack([x["b"]["c"][0, 0], x["a"]]), *args)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", names(ALIKE | {"optax.lbfgs"}))
 def test_a_pytree_is_walked_as_the_vector_of_its_entries(name):
     bowl, rates = problem("bowl"), as_method(method(name, "bowl"), problem("bowl").x0)
     args, start = tuple(map(jnp.asarray, bowl.args)), jnp.asarray(bowl.x0)
     tree = {"a": start[1], "b": {"c": start[:1, None]}}
-    flat = islice(points(jgd.Objective(quartic, args), rates, start, jax.jit), STEPS)
-    nested = islice(points(jgd.Objective(quartic_of_a_tree, args), rates, tree, jax.jit), STEPS)
+    flat = islice(points(jgd.Objective(two_squares, args), rates, start), STEPS)
+    nested = islice(points(jgd.Objective(squares_of_a_tree, args), rates, tree), STEPS)
     for one, other in zip(flat, nested, strict=True):
         assert jax.tree.structure(other.x) == jax.tree.structure(tree)
         assert jax.tree.map(jnp.shape, other.grad) == jax.tree.map(jnp.shape, tree)

@@ -11,7 +11,7 @@ import pytest
 import jgd
 from jgd.driver.solve import begin, best, run
 from tests.catalogue import problem
-from tests.contract.quartics import himmelblau
+from tests.contract.squares import himmelblau
 
 FAR = 10**6
 WALL = 2.9

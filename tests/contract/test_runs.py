@@ -61,7 +61,7 @@ def test_value_and_gradient_belong_to_the_x_they_are_returned_with(pair, steps):
 
 
 @pytest.mark.parametrize("name", [name for name in PROBLEMS if name != "bowl"])
-def test_the_small_problems_are_those_of_the_library_written_as_quartics(name):
+def test_the_small_problems_are_those_of_the_library_written_otherwise(name):
     ours, theirs = problem(name), get("valley" if name.startswith("valley") else name)
     args = (np.array([1.0, 1000.0]),) if name == "valley-1000" else theirs.args
     for x in np.random.default_rng(0).uniform(-2, 2, (5, 2)):

@@ -6,7 +6,7 @@ import pytest
 
 import jgd
 from tests.catalogue import METHODS, method, solved
-from tests.contract.quartics import himmelblau
+from tests.contract.squares import himmelblau
 
 WALL = 2.9
 """Himmelblau's minimum is at x[0] = 3, behind it."""

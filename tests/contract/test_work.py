@@ -8,9 +8,9 @@ import optax
 import pytest
 
 import jgd
-from tests.catalogue import METHODS, method, problem
+from tests.catalogue import ALIKE, METHODS, method, problem
 from tests.contract.counting import Counting, compilations
-from tests.contract.quartics import himmelblau
+from tests.contract.squares import himmelblau
 
 LINE_SEARCHES = {
     "zoom": lambda: optax.chain(optax.sgd(1.0), optax.scale_by_zoom_linesearch(20)),
@@ -38,21 +38,12 @@ def reported(result: jgd.Result) -> dict[str, int]:
     return work
 
 
-ALIKE = {
-    "gradient_descent-silver",
-    "gradient_descent-momentum",
-    "gradient_descent-nesterov",
-    "heavy_ball",
-    "nesterov-constant",
-    "ogm",
-    "optax.rmsprop",
-    "optax.adamw",
-}
+ONE_GRADIENT = {"gradient_descent-silver", "heavy_ball", "nesterov-constant", "ogm"}
 """They take one gradient at each step, like others that are not left for the slow run."""
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow if n in ALIKE else ()) for n in METHODS]
+    "name", [pytest.param(n, marks=pytest.mark.slow if n in ALIKE | ONE_GRADIENT else ()) for n in METHODS]
 )
 def test_reported_work_is_executed_work_and_a_second_call_traces_nothing(name):
     bowl, rates = problem("bowl"), method(name, "bowl")
@@ -72,7 +63,7 @@ def test_reported_work_is_executed_work_and_a_second_call_traces_nothing(name):
         counting.fun,
         1.1 * bowl.x0,
         rates,
-        args=(0.9 * bowl.args[0], bowl.args[1]),
+        args=(0.9 * bowl.args[0], *bowl.args[1:]),
         gtol=1e-3,
         target=1.0,
         max_steps=20,

@@ -83,6 +83,11 @@ CASES = {
     "an infinite target": (lambda: jgd.minimize(square, X, GD, target=np.inf), ValueError, "target must be finite"),
     "half a step": (lambda: jgd.minimize(square, X, GD, max_steps=0.5), TypeError, "max_steps must be a whole number"),
     "steps below none": (lambda: jgd.minimize(square, X, GD, max_steps=-1), ValueError, "max_steps must be at least 0"),
+    "more steps than can be counted": (
+        lambda: jgd.minimize(square, X, GD, max_steps=2**31),
+        ValueError,
+        "max_steps must be at most 2,147,483,647",
+    ),
     "no evaluation": (
         lambda: jgd.minimize(square, X, GD, max_evaluations=0),
         ValueError,

@@ -1,5 +1,7 @@
 """DIVERGED is said early and of nothing else."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -70,3 +72,38 @@ def test_how_far_is_too_far_may_be_changed():
     carry = jgd.solve(made, np.ones(1))
     assert carry.status == Status.DIVERGED
     assert 11 <= carry.motion.point.value <= 11 * 1.2**2
+
+
+@jgd.record
+class Script:
+    """Goes where it is told: to the next entry of `places` at each step."""
+
+    places: jax.Array
+
+    def init(self, f, point):
+        return jnp.zeros((), jnp.int32)
+
+    def step(self, f, point, state):
+        return jgd.Step(self.places[state][None], state + 1, jgd.Info())
+
+
+def itself(x):
+    return x[0]
+
+
+@pytest.mark.parametrize(
+    ("start", "places", "steps"),
+    [
+        (0.0, [9e7, 1.1e8, 0.0], 2),  # a start below 1 counts as 1
+        (5.0, [4.9e8, 5.1e8, 0.0], 2),
+        (-5.0, [4.9e8, 5.1e8, 0.0], 2),
+        (1.0, [-2e8, -1.5e8, 1.0], 3),  # how far it rose, not how high
+        (1e12, [1.0, 1e12, 1e19, 2e20], 4),
+    ],
+)
+def test_divergence_is_a_rise_above_the_best_by_1e8_times_the_first_value(start, places, steps):
+    method = Script(jnp.array([*places, *[0.0] * 4])[:6])
+    result = jgd.minimize(itself, np.array([start]), method, max_steps=6)
+    assert (result.status, result.steps) == (Status.DIVERGED, steps)
+    assert result.value == places[steps - 1]
+    assert result.best_value == min(start, *places[:steps])

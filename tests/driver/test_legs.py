@@ -28,7 +28,13 @@ def bits(tree) -> list[bytes]:
     return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(tree)]
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in ("converging", "diverging") else ())
+        for name in CASES
+    ],
+)
 def test_results_do_not_depend_on_the_length_of_a_leg(name, monkeypatch):
     fun, data, method, ending = CASES[name]
     program = jgd.Program(jgd.Objective(fun, (jnp.asarray(data),)), method, RULES)

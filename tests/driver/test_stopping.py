@@ -131,10 +131,14 @@ def test_a_rule_may_remember():
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
 def test_relative_tests_have_a_floor_below_which_they_are_absolute(scale):
-    def scaled(x):
-        return scale * square(x)
-
-    result = jgd.minimize(scaled, X, jgd.gradient_descent(0.25 / scale), ftol=1e-3, gtol=1e-300)
+    result = jgd.minimize(
+        quadratic,
+        X,
+        jgd.gradient_descent(0.25 / scale),
+        args=(np.array([2.0 * scale]),),
+        ftol=1e-3,
+        gtol=1e-300,
+    )
     changes = np.abs(np.diff(result.history["value"]))
     assert result.status == Status.STALLED
     assert (changes[-8:] <= 1e-3).all()

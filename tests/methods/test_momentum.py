@@ -27,7 +27,7 @@ def slope(x):
 
 def visited(method, steps=STEPS) -> np.ndarray:
     f = jgd.Objective(loss, (jnp.asarray(SPECTRUM),))
-    walk = points(f, method, jnp.asarray(START), jax.jit)
+    walk = points(f, method, jnp.asarray(START))
     return np.array([point.x for point in islice(walk, steps + 1)])
 
 
@@ -98,7 +98,7 @@ def test_ogm_is_the_recursion_of_kim_and_fessler(steps):
 def test_ogm_begins_its_plan_afresh_when_it_is_through():
     walk = visited(jgd.ogm(5, 0.02), 10)
     f = jgd.Objective(loss, (jnp.asarray(SPECTRUM),))
-    afresh = islice(points(f, jgd.ogm(5, 0.02), jnp.asarray(walk[5]), jax.jit), 6)
+    afresh = islice(points(f, jgd.ogm(5, 0.02), jnp.asarray(walk[5])), 6)
     assert walk[5:] == pytest.approx(np.array([point.x for point in afresh]), rel=1e-12)
 
 

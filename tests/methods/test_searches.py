@@ -13,14 +13,18 @@ from jgd.problems import get
 from jgd.searches.armijo import Armijo
 from tests.contract.loops import points
 
-NAMES = ("rosenbrock", "beale", "breast-cancer")
+NAMES = (
+    "rosenbrock",
+    "beale",
+    pytest.param("breast-cancer", marks=pytest.mark.slow),
+)
 
 
 def walk(name: str, search, steps: int = 60, dtype=np.float64):
     known = get(name)
     f = jgd.Objective(known.fun, tuple(map(jnp.asarray, known.args)))
     method = jgd.gradient_descent(search)
-    return list(islice(points(f, method, jnp.asarray(known.x0, dtype), jax.jit), steps + 1))
+    return list(islice(points(f, method, jnp.asarray(known.x0, dtype)), steps + 1))
 
 
 @pytest.mark.parametrize("decrease", [1e-4, 0.3])
