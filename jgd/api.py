@@ -10,29 +10,25 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.clock import compile_seconds
-from jgd.core import check, tree
+from jgd.core import tree
 from jgd.core.record import record
 from jgd.core.status import Status
 from jgd.driver.carry import GRID, Carry, Motion, Program
 from jgd.driver.recorder import Recorder, Row
-from jgd.driver.solve import begin, best, run, solve
+from jgd.driver.solve import best, run, solve
 from jgd.driver.steps import column_names, row_of
-from jgd.driver.stop import Divergence, Evaluations, Gradient, Stall, Steps, Stop, Target, When
 from jgd.prepare import prepare
 from jgd.result import Result, Tolerances, Work
-
-DEFAULT_TOLERANCES = {2: (1e-2, 1e-2), 4: (1e-4, 1e-6), 8: (1e-8, 1e-12)}
-"""Bytes of the widest leaf of x -> (gtol, grtol)."""
-
-MAX_STEPS = 10_000
+from jgd.resume import resumed
+from jgd.rules import MAX_STEPS, rules
 
 
 @record
 class _Figures:
     """What the host reads of a run, packed.
 
-    `reals` are first and best value and the gradient's tolerance; `wholes` are k, status, the counts
-    and the discarded counts; `row` is the last row.
+    `reals` are first and best value and the gradient's tolerance; `wholes` are k, status and the counts;
+    `row` is the last row.
     """
 
     reals: jax.Array
@@ -60,7 +56,7 @@ def _figures(program: Program, carry: Carry) -> _Figures:
     tolerance = program.stop.tests[0].tolerance(carry.memory[0][0])
     row = row_of(program, motion, carry.grad_norm, jnp.full_like(carry.grad_norm, jnp.nan))
     reals = (carry.first_value, motion.best_value, tolerance.astype(motion.best_value.dtype))
-    wholes = (jnp.stack([motion.k, carry.status]), motion.counts, carry.discarded)
+    wholes = (jnp.stack([motion.k, carry.status]), motion.counts)
     return _Figures(jnp.stack(reals), jnp.concatenate(wholes), row)
 
 
@@ -105,8 +101,9 @@ def minimize(
         tuple of them.
       recorder: how much history to keep; None for none.
       has_aux: whether `fun` returns `(value, aux)`; the Result has the aux of its x.
-      start: an earlier Result to go on from, in place of x0; with the same function, data and method the
-        run goes on as if it had never stopped, with others it starts anew at that Result's x.
+      start: an earlier Result to go on from, in place of x0, its method if none is named. With the same
+        function object, data and kind of method the run goes on as if it had never stopped, max_steps
+        counted from its beginning; with others it starts anew at that Result's x. The summary says which.
 
     Returns:
       A `Result`; how a run ended is said there and never raised.
@@ -128,24 +125,42 @@ def minimize(
             raise TypeError(f"start must be the Result of an earlier run, got {type(start).__name__}.")
         if x0 is not None:
             raise ValueError("x0 and start are two starts: give one of them.")
-        x0 = start.x
+        x0, method = start.x, start.program.method if method is None else method
     objective, x0, method = prepare(fun, x0, method, args, has_aux)
-    rules, tolerances = _rules(
+    limits, tolerances = rules(
         tree.dtype(x0), gtol, grtol, ftol, xtol, target, max_steps, max_evaluations, stop
     )
     if recorder is not None and not isinstance(recorder, Recorder):
         raise TypeError(f"recorder must be a jgd.Recorder or None, got {type(recorder).__name__}.")
-    program = Program(objective, method, rules, recorder)
+    program = Program(objective, method, limits, recorder)
 
-    began = time.perf_counter()
-    carry = None if start is None else _continued(program, start)
+    began, carry, origin = time.perf_counter(), None, ()
+    if start is not None:
+        carry, why = resumed(start.program, start.carry, program)
+        if carry is None:
+            origin = (f"Started anew at the x of the earlier run: {why}.",)
+        else:
+            _check_left(start.steps, max_steps)
+            origin, x0 = (f"Went on from step {start.steps:,} of an earlier run.",), start.x0
     carry, figures = _start(program, x0) if carry is None else _go_on(program, carry)
     figures = jax.device_get(figures)
-    behind = figures.reals[1] < figures.row.reals[0]
-    best_motion = jax.block_until_ready(_best(program, carry)) if behind else carry.motion
+    if figures.reals[1] < figures.row.reals[0]:
+        best_motion = jax.block_until_ready(_best(program, carry))
+        discarded = carry.discarded + best_motion.counts
+        carry = dataclasses.replace(carry, best_origin=best_motion.at, discarded=discarded)
+    else:
+        best_motion = carry.motion
     elapsed, compiled = time.perf_counter() - began, compile_seconds(began)
     seconds = (compiled, elapsed - compiled)
-    return _result(program, carry, figures, best_motion, tolerances, seconds)
+    return _result(program, carry, figures, best_motion, tolerances, seconds, x0, origin)
+
+
+def _check_left(steps: int, max_steps: int) -> None:
+    if max_steps <= steps:
+        raise ValueError(
+            f"max_steps={max_steps:,} counts from the beginning of the run, which is at step {steps:,}: "
+            "give more."
+        )
 
 
 def _result(
@@ -155,6 +170,8 @@ def _result(
     best_motion: Motion,
     tolerances: dict[str, float],
     seconds: tuple[float, float],
+    x0: Any,
+    origin: tuple[str, ...],
 ) -> Result:
     motion, k = carry.motion, int(figures.wholes[0])
     first_value, _, tolerance = figures.reals.tolist()
@@ -170,7 +187,7 @@ def _result(
         best_value=best_motion.point.value,
         best_step=int(best_motion.k),
         first_value=first_value,
-        work=_work(figures.wholes[2:7], figures.wholes[7:12], carry, best_motion),
+        work=_work(figures.wholes[2:7], np.asarray(carry.discarded)),
         columns=column_names(program, carry),
         last_row=figures.row,
         tolerances=Tolerances(grad=tolerance, **tolerances),
@@ -180,87 +197,18 @@ def _result(
         compile_seconds=seconds[0],
         run_seconds=seconds[1],
         carry=carry,
-        structure=jax.tree.structure(program),
-        args=program.objective.args,
+        program=program,
+        x0=x0,
+        origin=origin,
     )
 
 
-def _work(counts: Any, discarded: Any, carry: Carry, best_motion: Motion) -> Work:
+def _work(counts: np.ndarray, again: np.ndarray) -> Work:
     """Everything evaluated, and how many of the values led nowhere."""
-    again = discarded
-    if best_motion is not carry.motion:
-        again = again + np.asarray(best_motion.counts)
     values, grads, hvps, hessians, _ = (counts + again).tolist()
     return Work(values, grads, hvps, hessians, discarded=int(counts[4] + again[0]))
-
-
-def _continued(program: Program, start: Result) -> Carry | None:
-    """The carry of an earlier run to go on from, if it is a run of the same program on the same data."""
-    running = jnp.full_like(start.carry.status, Status.RUNNING)
-    carry = dataclasses.replace(start.carry, status=running)
-    if jax.tree.structure(program) != start.structure:
-        return None
-    if not _alike(carry, jax.eval_shape(begin, program, start.x)):
-        return None
-    return carry if _same(program.objective.args, start.args) else None
-
-
-def _alike(one: Any, other: Any) -> bool:
-    """Whether two trees have the same structure, shapes and dtypes."""
-    described = [
-        (jax.tree.structure(it), [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(it)])
-        for it in (one, other)
-    ]
-    return described[0] == described[1]
-
-
-def _same(args: tuple, others: tuple) -> bool:
-    """Whether two tuples of data have the same entries."""
-    pairs = zip(jax.tree.leaves(args), jax.tree.leaves(others), strict=True)
-    return all(one is other or np.array_equal(one, other) for one, other in pairs)
 
 
 def method_name(method: Any) -> str:
     """What a summary calls the method."""
     return getattr(method, "name", type(method).__name__)
-
-
-def _rules(
-    dtype: Any,
-    gtol: float | None,
-    grtol: float | None,
-    ftol: float,
-    xtol: float,
-    target: float | None,
-    max_steps: int,
-    max_evaluations: int | None,
-    stop: Any,
-) -> tuple[Stop, dict[str, float]]:
-    """The rules of a run and the tolerances as they are printed."""
-    default_gtol, default_grtol = DEFAULT_TOLERANCES[min(dtype.itemsize, 8)]
-    if grtol is None:
-        grtol = default_grtol if gtol is None else 0.0
-    gtol = default_gtol if gtol is None else gtol
-    target = -np.inf if target is None else target
-    tolerances = {"gtol": gtol, "grtol": grtol, "ftol": ftol, "xtol": xtol}
-    for name, tolerance in tolerances.items():
-        check.number(name, tolerance, least=0)
-    if target != -np.inf:
-        check.number("target", target)
-    tests: list[Any] = [Gradient(gtol, grtol), Target(target), Divergence()]
-    checks: list[Any] = [Stall(ftol, xtol)]
-    for rule in stop if isinstance(stop, tuple | list) else (stop,):
-        if hasattr(rule, "going"):
-            tests.append(rule)
-        elif hasattr(rule, "check"):
-            checks.append(rule)
-        elif callable(rule):
-            tests.append(When(rule))
-        else:
-            raise TypeError(
-                f"stop must be a function of a Point or a rule of jgd.stop, got {type(rule).__name__}."
-            )
-    if max_evaluations is not None:
-        tests.append(Evaluations(check.whole("max_evaluations", max_evaluations)))
-    tests.append(Steps(check.whole("max_steps", max_steps, least=0)))
-    return Stop(tuple(tests), tuple(checks)), {**tolerances, "target": target}

@@ -1,5 +1,6 @@
 """The checkup of an objective before it is minimized: what would go wrong, in sentences."""
 
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -71,8 +72,8 @@ def check(fun: Callable, x0: Any, *, args: tuple = (), has_aux: bool = False, se
 
 
 def _raised_inside(error: BaseException, fun: Callable) -> bool:
-    """Whether the traceback runs through the code of fun."""
-    code, frame = getattr(fun, "__code__", None), error.__traceback__
+    """Whether the traceback runs through the code of fun, or of the function that it wraps."""
+    code, frame = getattr(inspect.unwrap(fun), "__code__", None), error.__traceback__
     while frame is not None:
         if frame.tb_frame.f_code is code:
             return True
@@ -113,7 +114,7 @@ def _differences(objective: Objective, x: Any, point: Any, seed: int) -> str:
     value = jax.jit(lambda v: objective.value(unravel(v)))
     eps = float(jnp.finfo(flat.dtype).eps)
     scale = max(1.0, float(jnp.max(jnp.abs(flat))))
-    worst, moved = (0.0, 0.0, 0.0), False
+    worst, moved, unknown = (0.0, 0.0, 0.0), False, False
     for direction in np.random.default_rng(seed).standard_normal((DIRECTIONS, flat.size)):
         d = direction / np.max(np.abs(direction))
         slope = float(grad @ d)
@@ -124,6 +125,7 @@ def _differences(objective: Objective, x: Any, point: Any, seed: int) -> str:
         noise = 8 * eps * abs(float(point.value)) / (eps ** (1 / 3) * scale)
         doubt = 4 * abs(estimates[0] - estimates[1]) + noise + 1e-3 * abs(slope)
         error = abs(slope - estimates[0])
+        unknown |= not np.isfinite(estimates).all()
         if not error <= doubt and error > worst[0]:
             worst = (error, slope, estimates[0])
         far = [float(value(flat + jnp.asarray(s * d, flat.dtype))) for s in (0.5 * scale, -0.5 * scale)]
@@ -137,6 +139,11 @@ def _differences(objective: Objective, x: Any, point: Any, seed: int) -> str:
             f"The gradient does not agree with finite differences: the slope along a random direction is "
             f"{worst[1]:.6g} by automatic differentiation and {worst[2]:.6g} by differences"
             + (f"; {names} in fun has no derivative." if names else ".")
+        )
+    if unknown:
+        return (
+            "The gradient could not be held against finite differences: beside x0 fun is NaN or infinite, so "
+            "x0 lies at the edge of where fun is defined; choose another one."
         )
     return f"The gradient agrees with finite differences along {DIRECTIONS} random directions."
 

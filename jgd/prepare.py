@@ -27,6 +27,13 @@ def prepare(fun: Callable, x0: Any, method: Any, args: tuple, has_aux: bool) -> 
     """The objective, the start as arrays and the method, checked without compiling anything."""
     if not callable(fun):
         raise TypeError(f"fun must be a function of x, got {type(fun).__name__}.")
+    try:
+        hash(fun)
+    except TypeError:
+        raise TypeError(
+            f"fun must be hashable, since compiled programs are kept by it, and {type(fun).__name__} is not: "
+            "wrap it in a function defined once, and pass its data in args."
+        ) from None
     if not isinstance(args, tuple):
         raise TypeError(
             f"args must be a tuple of further arguments, got {type(args).__name__}; write args=(data,)."
@@ -38,7 +45,7 @@ def prepare(fun: Callable, x0: Any, method: Any, args: tuple, has_aux: bool) -> 
             "being traced. Use jgd.solve inside a program; derivatives of a solution are not available."
         )
     x0 = _floats(x0)
-    args = jax.tree.map(_array, args)
+    args = _arrays(args)
     _check_fun(fun, x0, args, has_aux)
     return Objective(fun, args, has_aux), x0, as_method(method, x0)
 
@@ -50,7 +57,7 @@ def _floats(x0: Any) -> Any:
         raise ValueError("x0 has no entries: give a float array, or a pytree of them.")
     arrays: list[jax.Array] = []
     try:
-        arrays += [_array(leaf) for leaf in leaves]
+        arrays += tree.strong(leaves)
         floats = all(array.dtype in FLOATS and np.isfinite(np.asarray(array)).all() for array in arrays)
     except (TypeError, ValueError):
         floats = False
@@ -59,10 +66,21 @@ def _floats(x0: Any) -> Any:
     return jax.tree.unflatten(structure, arrays)
 
 
-def _array(leaf: Any) -> jax.Array:
-    """The leaf as an array of a dtype of its own, which no other operand changes."""
-    array = leaf if isinstance(leaf, jax.Array) else jnp.asarray(leaf)
-    return array.astype(array.dtype) if array.weak_type else array
+def _arrays(args: tuple) -> tuple:
+    """args with arrays for leaves."""
+    try:
+        return tree.strong(args)
+    except (TypeError, ValueError):
+        for path, leaf in jax.tree_util.tree_leaves_with_path(args):
+            try:
+                jnp.asarray(leaf)
+            except (TypeError, ValueError):
+                name = f"args{jax.tree_util.keystr(path)}"
+                raise TypeError(
+                    f"{name} must be an array or a number, got {type(leaf).__name__}; what is none of them "
+                    "belongs in fun, for example by functools.partial."
+                ) from None
+        raise
 
 
 def _explain_leaves(x0: Any) -> None:
@@ -139,10 +157,17 @@ def as_method(method: Any, x0: Any) -> Any:
     """The method itself, an optax transformation wrapped, or the default by size."""
     if method is None:
         return newton() if tree.size(x0) <= NEWTON_LIMIT else gradient_descent()
+    if isinstance(method, optax.MultiSteps):
+        method = method.gradient_transformation()
     if isinstance(method, optax.GradientTransformation):
         return wrap(method)
     if isinstance(method, type) or not (hasattr(method, "init") and hasattr(method, "step")):
         hint = "; call it to make one" if callable(method) else ""
         name = getattr(method, "__name__", type(method).__name__)
         raise TypeError(f"method must be a jgd method, an optax transformation or None, got {name}{hint}.")
+    for leaf in jax.tree.leaves(method):
+        if leaf is method:
+            raise TypeError(
+                f"method: {type(method).__name__} is not registered with JAX; put @jgd.record over its class."
+            )
     return method

@@ -8,8 +8,9 @@ import jax
 import numpy as np
 
 from jgd.core.status import Status
-from jgd.driver.carry import Carry
+from jgd.driver.carry import Carry, Program
 from jgd.driver.recorder import Row, read
+from jgd.notes import notes
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,9 @@ class Result:
     `x`, `value`, `grad` and `aux` belong to one point: the last one, or the last finite one. `best_x`
     and `best_value` are those of the lowest value seen, at step `best_step`; for a method that always
     descends they are the same. `history` maps column names to NumPy arrays of at most `rows` rows that
-    span the run. `grad_norm` is the largest absolute entry. `carry` is all that is needed to go on,
-    `structure` and `args` what it was a run of.
+    span the run. `grad_norm` is the largest absolute entry. `x0` is where the run began, `origin` says of
+    a run that followed an earlier one how it did. `carry` is all that is needed to go on, `program` what
+    it was a run of.
     """
 
     x: Any
@@ -70,8 +72,9 @@ class Result:
     compile_seconds: float
     run_seconds: float
     carry: Carry
-    structure: Any
-    args: tuple
+    program: Program
+    x0: Any
+    origin: tuple[str, ...]
     columns: tuple[str, ...]
     last_row: Row
 
@@ -81,6 +84,11 @@ class Result:
         if self.carry.history is None:
             return {}
         return read(self.carry.history, self.columns, self.last_row)
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known beside the status, in sentences; empty for most runs."""
+        return notes(self)
 
     @property
     def success(self) -> bool:
@@ -145,7 +153,7 @@ def _summary(r: Result) -> list[str]:
     thrown = f" ({w.discarded:,} of the values thrown away)" if w.discarded else ""
     lines.append(f"  work         {', '.join(parts)}{thrown}")
     lines.append(f"  time         {r.compile_seconds:.3f} s compiling, {r.run_seconds:.6f} s running")
-    return lines
+    return lines + [f"  note         {note}" for note in r.notes]
 
 
 def _last_step(r: Result) -> list[str]:

@@ -7,7 +7,7 @@ import jax
 import jax.core
 import numpy as np
 
-MOST = 2**31 - 1
+MOST = 2**31 - 2
 """The largest count: steps are counted in 32 bits."""
 
 
@@ -43,6 +43,13 @@ def number(
         raise ValueError(f"{name} must be {wanted}, got {value!r}.")
     if below is not None and not (values < below).all():
         raise ValueError(f"{name} must be less than {below:g}, got {value!r}.")
+
+
+def scalar(name: str, value: Any, *, least: float | None = None) -> None:
+    """Raise unless `value` is one finite real number within bounds."""
+    number(name, value, least=least)
+    if np.ndim(value):
+        raise TypeError(f"{name} must be one number, got an array of shape {np.shape(value)}.")
 
 
 def _within(value: float, above: float | None, below: float | None, least: float | None) -> bool:

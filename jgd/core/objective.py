@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from jgd.core import tree
 from jgd.core.record import record, static
@@ -13,6 +14,9 @@ from jgd.core.types import Point
 
 HESSIAN_LIMIT = 2**31
 """The largest dense Hessian that is formed, in bytes."""
+
+HESSIAN_BLOCK = 128
+"""How many columns of a dense Hessian are computed at once: their intermediate results share memory."""
 
 
 @partial(jax.jit, static_argnums=(0, 3), inline=True)
@@ -67,25 +71,32 @@ class Objective:
         return product
 
     def hessian(self, x: Any) -> jax.Array:
-        """The dense Hessian at x, of shape (n, n) over the ravelled x.
+        """The dense Hessian at x, of shape (n, n) over the ravelled x, in the dtype of scalars about x.
 
+        Its columns are Hessian-vector products, at most `HESSIAN_BLOCK` of them in flight at once.
         Raises ValueError if it would take more than `HESSIAN_LIMIT` bytes.
         """
         flat, unravel = tree.ravel(x)
-        needed = flat.size**2 * flat.dtype.itemsize
+        n, dtype = flat.size, tree.scalar_dtype(x)
+        needed = n**2 * dtype.itemsize
         if needed > HESSIAN_LIMIT:
             raise ValueError(
-                f"A dense Hessian of {flat.size:,} parameters takes {needed / 2**30:,.1f} GiB "
+                f"A dense Hessian of {n:,} parameters takes {needed / 2**30:,.1f} GiB "
                 f"(limit {HESSIAN_LIMIT / 2**30:.0f} GiB): use a matrix-free method instead, for "
                 "example jgd.gradient_descent() or optax.lbfgs()."
             )
+        product = self.hvp(x)
 
-        def grad(v: jax.Array) -> jax.Array:
-            return tree.ravel(self.grad(unravel(v)))[0]
+        def column(i: jax.Array) -> jax.Array:
+            unit = (jnp.arange(n) == i).astype(flat.dtype)
+            return tree.ravel(product(unravel(unit)))[0].astype(dtype)
 
-        with jax.default_matmul_precision("highest"):
-            hessian = jax.jacfwd(grad)(flat)
-        return (hessian + hessian.T) * jnp.asarray(0.5, hessian.dtype)
+        if n <= HESSIAN_BLOCK:
+            hessian = jax.vmap(column)(jnp.arange(n))
+        else:
+            blocks = jnp.arange(-(-n // HESSIAN_BLOCK) * HESSIAN_BLOCK).reshape(-1, HESSIAN_BLOCK)
+            hessian = lax.map(jax.vmap(column), blocks).reshape(-1, n)[:n]
+        return (hessian + hessian.T) * jnp.asarray(0.5, dtype)
 
     def stationarity(self, point: Point) -> Any:
         """What is zero at a solution: the gradient."""

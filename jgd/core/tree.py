@@ -31,14 +31,29 @@ def negative(x: Tree) -> Tree:
     return jax.tree.map(jnp.negative, x)
 
 
+def strong(x: Tree) -> Tree:
+    """x with arrays for leaves, each of a dtype of its own that no other operand changes."""
+
+    def array(leaf: Any) -> jax.Array:
+        made = jnp.asarray(leaf)
+        return made.astype(made.dtype) if getattr(made, "weak_type", False) else made
+
+    return jax.tree.map(array, x)
+
+
 def zeros_like(x: Tree) -> Tree:
     """A tree of zeros with the shapes and dtypes of x."""
     return jax.tree.map(jnp.zeros_like, x)
 
 
 def dtype(x: Tree) -> jnp.dtype:
-    """The widest float dtype among the leaves: the one scalars about x are kept in."""
+    """The widest dtype among the leaves."""
     return max((leaf.dtype for leaf in jax.tree.leaves(x)), key=lambda d: d.itemsize)
+
+
+def scalar_dtype(x: Tree) -> jnp.dtype:
+    """The dtype of scalars about x: the widest among its leaves, and at least float32."""
+    return max(dtype(x), jnp.dtype("float32"), key=lambda d: d.itemsize)
 
 
 def _total(parts: list[jax.Array], combine: Callable, wide: jnp.dtype) -> jax.Array:
@@ -50,9 +65,13 @@ def _total(parts: list[jax.Array], combine: Callable, wide: jnp.dtype) -> jax.Ar
 
 def dot(x: Tree, y: Tree) -> jax.Array:
     """The inner product of two trees, at the highest matmul precision."""
+    wide = scalar_dtype(x)
     pairs = zip(jax.tree.leaves(x), jax.tree.leaves(y), strict=True)
-    parts = [jnp.vdot(a, b, precision=lax.Precision.HIGHEST) for a, b in pairs]
-    return _total(parts, jnp.add, dtype(x))
+    parts = [
+        jnp.vdot(a, b, precision=lax.Precision.HIGHEST, preferred_element_type=scalar_dtype(a))
+        for a, b in pairs
+    ]
+    return _total(parts, jnp.add, wide)
 
 
 def _max_abs(leaf: jax.Array) -> jax.Array:
@@ -72,7 +91,7 @@ def _max_abs(leaf: jax.Array) -> jax.Array:
 def norm_inf(x: Tree) -> jax.Array:
     """The largest absolute entry; NaN if any entry is NaN."""
     parts = [_max_abs(leaf) for leaf in jax.tree.leaves(x) if leaf.size]
-    return _total(parts, jnp.maximum, dtype(x))
+    return _total(parts, jnp.maximum, scalar_dtype(x))
 
 
 def all_finite(x: Tree) -> jax.Array:

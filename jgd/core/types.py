@@ -70,7 +70,11 @@ class Method(Protocol):
 
 
 class Direction(Protocol):
-    """Which way to go from a point."""
+    """Which way to go from a point.
+
+    A direction that builds on earlier steps says so by `remembers = True` in its class: where a search
+    fails along it, it is started afresh.
+    """
 
     def init(self, f: "Objective", point: Point) -> Any:
         """The state before the first step."""

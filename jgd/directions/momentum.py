@@ -20,6 +20,7 @@ class HeavyBall:
     """
 
     momentum: Any
+    remembers = True
 
     def init(self, f: Objective, point: Point) -> Any:
         """A velocity of zero."""
@@ -42,6 +43,7 @@ class LookAhead:
     """
 
     momentum: Any
+    remembers = True
 
     def init(self, f: Objective, point: Point) -> Any:
         """A velocity of zero."""
@@ -63,9 +65,11 @@ class Accelerated:
     rate O(1/k^2), eq. 4 to 6.
     """
 
+    remembers = True
+
     def init(self, f: Objective, point: Point) -> Any:
         """A velocity of zero, t = 1."""
-        return tree.zeros_like(point.x), jnp.ones((), tree.dtype(point.x))
+        return tree.zeros_like(point.x), jnp.ones((), tree.scalar_dtype(point.x))
 
     def __call__(self, f: Objective, p: Point, s: Any) -> tuple[Any, Any, Info]:
         """The velocity after this step, looked at one step ahead."""
@@ -87,10 +91,11 @@ class Optimized:
     """
 
     steps: Any
+    remembers = True
 
     def init(self, f: Objective, point: Point) -> Any:
         """y = x, theta = 1, i = 0."""
-        one = jnp.ones((), tree.dtype(point.x))
+        one = jnp.ones((), tree.scalar_dtype(point.x))
         return tree.zeros_like(point.x), one, jnp.zeros((), jnp.int32)
 
     def __call__(self, f: Objective, p: Point, s: Any) -> tuple[Any, Any, Info]:

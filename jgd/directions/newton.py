@@ -12,11 +12,6 @@ from jgd.core.types import Info, Point
 from jgd.linalg.dense import solve_shifted
 
 
-def _solvable(array: jax.Array) -> jax.Array:
-    """The array in a dtype that linear systems are solved in: 16 bits become 32."""
-    return array if array.dtype.itemsize >= 4 else array.astype(jnp.float32)
-
-
 @record
 class NewtonRaphson:
     """d = -H(x)^-1 grad f(x), whatever the signs of H's eigenvalues.
@@ -31,7 +26,8 @@ class NewtonRaphson:
     def __call__(self, f: Objective, p: Point, s: None) -> tuple[Any, None, Info]:
         """The solution of H d = -grad."""
         grad, unravel = tree.ravel(p.grad)
-        d = jnp.linalg.solve(_solvable(f.hessian(p.x)), -_solvable(grad))
+        hessian = f.hessian(p.x)
+        d = jnp.linalg.solve(hessian, -grad.astype(hessian.dtype))
         return unravel(d.astype(grad.dtype)), None, Info(hessians=1)
 
 
@@ -45,12 +41,13 @@ class SafeNewton:
 
     def init(self, f: Objective, point: Point) -> jax.Array:
         """No shift yet."""
-        return jnp.zeros((), tree.dtype(point.x))
+        return jnp.zeros((), tree.scalar_dtype(point.x))
 
     def __call__(self, f: Objective, p: Point, s: jax.Array) -> tuple[Any, jax.Array, Info]:
         """The solution of (H + tau I) d = -grad."""
         grad, unravel = tree.ravel(p.grad)
-        d, shift = solve_shifted(_solvable(f.hessian(p.x)), -_solvable(grad))
+        hessian = f.hessian(p.x)
+        d, shift = solve_shifted(hessian, -grad.astype(hessian.dtype))
         return unravel(d.astype(grad.dtype)), shift.astype(s.dtype), Info(hessians=1)
 
     def report(self, state: jax.Array) -> dict[str, jax.Array]:

@@ -11,7 +11,7 @@ from jgd.driver.recorder import Recorder, Row
 from jgd.driver.stop import Stop
 
 GRID = Recorder()
-"""The grid of checks and blocks where nothing is recorded."""
+"""What is recorded by default; the checks are made on its grid, whatever is recorded."""
 
 
 @record
@@ -25,8 +25,8 @@ class Program:
 
     @property
     def exponent(self) -> int:
-        """log2 of the number of rows, on whose grid blocks end and checks are made."""
-        return (self.recorder or GRID).exponent
+        """The finer one of the grids of rows and of checks, on which blocks end."""
+        return max((self.recorder or GRID).exponent, GRID.exponent)
 
 
 @record

@@ -17,10 +17,18 @@ def stride_exponent(k: jax.Array, exponent: int) -> jax.Array:
     return jnp.maximum(32 - lax.clz(k) - exponent, 0).astype(k.dtype)
 
 
-def next_row(k: jax.Array, exponent: int) -> jax.Array:
-    """The first step after k that has a row."""
-    s = stride_exponent(k, exponent)
-    return ((k >> s) + 1) << s
+def has_row(k: jax.Array, exponent: int) -> jax.Array:
+    """Whether step k has a row among 2^exponent rows."""
+    return _past_row(k, exponent) == 0
+
+
+def steps_to_row(k: jax.Array, exponent: int) -> jax.Array:
+    """How many steps after k the next step with a row is."""
+    return (1 << stride_exponent(k, exponent)) - _past_row(k, exponent)
+
+
+def _past_row(k: jax.Array, exponent: int) -> jax.Array:
+    return k & ((1 << stride_exponent(k, exponent)) - 1)
 
 
 @record
@@ -58,9 +66,9 @@ class Recorder:
         return self.rows.bit_length() - 1
 
     def row(self, k: jax.Array, point: Point, reals: list[jax.Array], counts: jax.Array) -> Row:
-        """The row of a step, its real columns in the dtype of the value."""
-        dtype = point.value.dtype
-        x = tree.ravel(point.x)[0].astype(dtype) if self.x else None
+        """The row of a step, its real columns in the widest dtype among them."""
+        dtype = tree.scalar_dtype(reals)
+        x = tree.ravel(point.x)[0] if self.x else None
         wholes = jnp.concatenate([k[None], counts])
         return Row(jnp.stack([real.astype(dtype) for real in reals]), wholes, x)
 

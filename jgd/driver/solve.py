@@ -19,10 +19,10 @@ from jax import lax
 
 from jgd.core import tree
 from jgd.core.status import Status
-from jgd.driver.carry import Carry, Motion, Position, Program
-from jgd.driver.recorder import next_row
-from jgd.driver.steps import StepLoop, row_of
-from jgd.driver.stop import Look
+from jgd.driver.carry import GRID, Carry, Motion, Position, Program
+from jgd.driver.recorder import has_row, steps_to_row
+from jgd.driver.steps import StepLoop, empty_history, row_of
+from jgd.driver.stop import Look, Stop
 
 
 def leg_length(program: Program, x: Any) -> int:
@@ -31,15 +31,10 @@ def leg_length(program: Program, x: Any) -> int:
     return 8192 if entries <= 64 else 256
 
 
-def _on_row(k: jax.Array, exponent: int) -> jax.Array:
-    """Whether step k has a row."""
-    return next_row(k - 1, exponent) == k
-
-
-def _next_edge(k: jax.Array, exponent: int) -> jax.Array:
-    """Where the block that holds step k ends: at the next row, or at the step before it."""
-    row = next_row(k, exponent)
-    return jnp.where(row - 1 > k, row - 1, row)
+def _to_edge(k: jax.Array, exponent: int) -> jax.Array:
+    """How many steps the block that begins at step k has: to the next row, or to the step before it."""
+    ahead = steps_to_row(k, exponent)
+    return jnp.where(ahead > 1, ahead - 1, ahead)
 
 
 def _settle(steps: StepLoop, carry: Carry, motion: Motion) -> Carry:
@@ -49,16 +44,18 @@ def _settle(steps: StepLoop, carry: Carry, motion: Motion) -> Carry:
     start, now = carry.motion, steps.complete(motion)
     progress, x_norm = steps.progress(now), tree.norm_inf(now.point.x)
     good = jnp.isfinite(now.point.value) & jnp.isfinite(progress.grad_norm) & jnp.isfinite(x_norm)
-    due = good & _on_row(now.k, program.exponent)
+    fresh = good & ((now.k > start.k) | (carry.status == Status.NOT_STARTED))
 
     step_norm = tree.norm_inf(tree.subtract(now.point.x, start.point.x))
-    checked, memory = program.stop.check(f, Look(start.point, now.point, x_norm, step_norm), checks)
+    look = Look(start.point, now.point, x_norm, step_norm, now.rate, now.accepted)
+    due = fresh & has_row(now.k, GRID.exponent)
+    checked, memory = program.stop.check(f, look, checks)
     checked = jnp.where(due, checked, Status.RUNNING)
     checks = jax.tree.map(partial(jnp.where, due), memory, checks)
-    history = carry.history
-    if program.recorder is not None and history is not None:
+    history, recorder = carry.history, program.recorder
+    if recorder is not None and history is not None:
         row = row_of(program, now, progress.grad_norm, step_norm)
-        history = program.recorder.write(history, row, due)
+        history = recorder.write(history, row, fresh & has_row(now.k, recorder.exponent))
 
     status = program.stop.verdict(f, progress, tests)
     for other in (now.status, checked):
@@ -77,28 +74,25 @@ def _settle(steps: StepLoop, carry: Carry, motion: Motion) -> Carry:
 def begin(program: Program, x0: Any) -> Carry:
     """The carry before the first step, not yet looked at."""
     f = program.objective
+    x0 = tree.strong(x0)
     point = f.evaluate(x0)
     one, none = jnp.ones((), jnp.int32), jnp.zeros((), jnp.int32)
     motion = Motion(
-        at=Position(none, point, program.method.init(f, point)),
-        rate=jnp.full((), jnp.nan, tree.dtype(x0)),
+        at=Position(none, point, tree.strong(program.method.init(f, point))),
+        rate=jnp.full((), jnp.nan, tree.scalar_dtype(x0)),
         accepted=jnp.ones((), bool),
         status=jnp.asarray(Status.RUNNING, jnp.int32),
         counts=jnp.stack([one, one, none, none, none]),
         best_value=point.value,
     )
-    history = None
-    if program.recorder is not None:
-        norm = jnp.zeros((), tree.dtype(x0))
-        history = program.recorder.empty(jax.eval_shape(partial(row_of, program), motion, norm, norm))
     return Carry(
         motion=motion,
-        grad_norm=jnp.full((), jnp.nan, tree.dtype(x0)),
+        grad_norm=jnp.full((), jnp.nan, tree.scalar_dtype(x0)),
         best_origin=motion.at,
         status=jnp.asarray(Status.NOT_STARTED, jnp.int32),
         discarded=jnp.zeros_like(motion.counts),
         memory=program.stop.init(f, point),
-        history=history,
+        history=empty_history(program, motion),
         first_value=point.value,
     )
 
@@ -120,14 +114,15 @@ def run(program: Program, carry: Carry, limit: Any, floor: Any = -jnp.inf) -> Ca
     def block(state: tuple) -> tuple:
         carry, end = state
         k = carry.motion.k
-        edge = jnp.minimum(_next_edge(k, exponent), end)
-        edge = jnp.where(carry.status == Status.NOT_STARTED, k, edge)
+        ahead = jnp.minimum(_to_edge(k, exponent), end - k)
+        edge = jnp.where(carry.status == Status.NOT_STARTED, k, k + ahead)
         carry = _settle(steps, carry, steps.walk(carry.motion, edge, floor, carry.memory[0]))
         return carry, jnp.where(carry.motion.point.value <= floor, carry.motion.k, end)
 
     def leg(state: tuple) -> tuple:
         start, limit, broken = state
-        end = jnp.minimum((start.motion.k // length + 1) * length, limit)
+        k = start.motion.k
+        end = k + jnp.minimum(length - k % length, limit - k)
         carry, _ = lax.while_loop(lambda state: going(*state), block, (start, end))
         bad = carry.status == Status.NONFINITE
         k, counts = carry.motion.k, steps.complete(carry.motion).counts
@@ -158,14 +153,30 @@ def solve(program: Program, x0: Any, limit: Any = 2**31 - 1) -> Carry:
 
 
 def best(program: Program, carry: Carry) -> Motion:
-    """The motion at the best value of the run, found by running its leg again; counts start at 0."""
-    origin = carry.best_origin
-    running = jnp.zeros_like(carry.status)
-    counts = jnp.zeros_like(carry.motion.counts)
+    """The motion at the best value of the run, found by running its leg again; counts start at 0.
+
+    Should the leg not come by that value again to the last bit, it is run a third time, to the best value
+    it did come by.
+    """
+    program = dataclasses.replace(program, stop=Stop((), ()))
+    origin, running = carry.best_origin, jnp.zeros_like(carry.status)
     start = dataclasses.replace(
-        carry.motion, at=origin, status=running, counts=counts, best_value=origin.point.value
+        carry.motion,
+        at=origin,
+        status=running,
+        counts=jnp.zeros_like(carry.motion.counts),
+        best_value=origin.point.value,
     )
-    _, checks = program.stop.init(program.objective, origin.point)
-    memory = (carry.memory[0], checks)
-    again = dataclasses.replace(carry, motion=start, status=running, memory=memory)
-    return run(program, again, carry.motion.k, floor=carry.motion.best_value).motion
+
+    def again(state: tuple[Motion, jax.Array]) -> tuple[Motion, jax.Array]:
+        seen, floor = state
+        motion = dataclasses.replace(start, counts=seen.counts)
+        begun = dataclasses.replace(carry, motion=motion, status=running, memory=((), ()))
+        seen = run(program, begun, carry.motion.k, floor).motion
+        return seen, seen.best_value
+
+    def above(state: tuple[Motion, jax.Array]) -> jax.Array:
+        seen, floor = state
+        return seen.point.value > floor
+
+    return lax.while_loop(above, again, (start, carry.motion.best_value))[0]

@@ -1,6 +1,7 @@
 """The steps of a program: the innermost loop, the evaluation line, and what a step reports."""
 
 import dataclasses
+from functools import partial
 from typing import Any
 
 import chex
@@ -71,10 +72,11 @@ class StepLoop:
 
         def going(varying: Motion) -> jax.Array:
             now = self.complete(varying)
-            holds = self.program.stop.going(self.program.objective, self.progress(now), memories)
+            progress = self.progress(now)
+            holds = self.program.stop.going(self.program.objective, progress, memories)
             if "status" not in self.settled:
                 holds = holds & (now.status == Status.RUNNING)
-            return holds & (now.point.value > floor) & (now.k < end)
+            return holds & (progress.grad_norm < jnp.inf) & (now.point.value > floor) & (now.k < end)
 
         return lax.while_loop(going, self.step, varying)
 
@@ -117,6 +119,14 @@ def _probe(program: Program, at: Position) -> tuple[Info, bool]:
             "method: step() must return a point and a state of the structure, shapes and dtypes of those "
             f"it was given ({str(error).splitlines()[0]})."
         ) from None
+    info = seen[0][0]
+    for field in dataclasses.fields(info):
+        shape = jnp.shape(getattr(info, field.name))
+        if shape != ():
+            raise TypeError(
+                f"method: the {field.name} of a step must be one number, got shape {shape}; for several "
+                "rates at once use jax.vmap over jgd.solve."
+            )
     return seen[0]
 
 
@@ -135,3 +145,11 @@ def row_of(program: Program, motion: Motion, grad_norm: jax.Array, step_norm: ja
     own = _report(program, motion.at.state).values()
     reals = [motion.point.value, grad_norm, step_norm, motion.rate, motion.accepted, *own]
     return (program.recorder or GRID).row(motion.k, motion.point, reals, motion.counts)
+
+
+def empty_history(program: Program, motion: Motion) -> Row | None:
+    """The history before its first row; None if nothing is recorded."""
+    if program.recorder is None:
+        return None
+    norm = jnp.zeros((), tree.scalar_dtype(motion.point.x))
+    return program.recorder.empty(jax.eval_shape(partial(row_of, program), motion, norm, norm))

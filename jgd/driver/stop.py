@@ -34,12 +34,18 @@ class Progress:
 
 @record
 class Look:
-    """What a check sees: two successive points, and the largest entries of x and of the step between."""
+    """What a check sees: two successive points, and of the step between them what the method said.
+
+    `x_norm` and `step_norm` are the largest entries of x and of the step; `rate` and `accepted` are
+    those of `jgd.Info`.
+    """
 
     old: Point
     new: Point
     x_norm: Any
     step_norm: Any
+    rate: Any
+    accepted: Any
 
 
 class Test(Protocol):
@@ -116,14 +122,15 @@ class Divergence:
     status = Status.DIVERGED
 
     def init(self, f: Objective, point: Point) -> jax.Array:
-        """The rise that is called divergence; at least a hundredth of what the dtype can hold."""
-        dtype = point.value.dtype
-        rise = jnp.asarray(self.factor, dtype) * jnp.maximum(jnp.abs(point.value), 1)
+        """The rise that is called divergence, at most a hundredth of what the dtype can hold."""
+        dtype = tree.scalar_dtype(point.value)
+        rise = jnp.asarray(self.factor, dtype) * jnp.maximum(jnp.abs(point.value).astype(dtype), 1)
         return jnp.minimum(rise, jnp.asarray(float(jnp.finfo(dtype).max) / 100, dtype))
 
     def going(self, f: Objective, now: Progress, memory: jax.Array) -> jax.Array:
         """Whether the value is still near the best one."""
-        return now.point.value - now.best_value < memory
+        value, best = (it.astype(memory.dtype) for it in (now.point.value, now.best_value))
+        return value - best < memory
 
 
 @record
@@ -183,30 +190,37 @@ class Stall:
 
     The step does not move if it changes no entry of x by more than xtol * (the largest entry of x):
     with xtol = 0, if x is the same to the last bit. The value does not move if it changes by at most
-    ftol * max(|f|, 1), ftol > 0. STALLED, or PRECISION_LIMIT if x is the same to the last bit after
-    the value had fallen.
+    ftol * max(|f|, 1), ftol > 0. A step that the method did not accept, or that it made at rate 0 before
+    x ever moved, does not count. STALLED, or PRECISION_LIMIT if x is the same to the last bit after the
+    value had fallen, at a rate that is not 0.
     """
 
     ftol: Any = 0.0
     xtol: Any = 0.0
     patience: Any = 8
 
-    def init(self, f: Objective, point: Point) -> tuple[jax.Array, jax.Array]:
-        """No check failed yet, with one to spare for the look at the start; the value at the start."""
-        return -jnp.ones((), jnp.int32), point.value
+    def init(self, f: Objective, point: Point) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """How many checks failed, whether x ever moved, and the value at the start.
+
+        The look at the start fails too, hence the one to spare.
+        """
+        return -jnp.ones((), jnp.int32), jnp.zeros((), bool), point.value
 
     def check(self, f: Objective, look: Look, memory: Any) -> tuple[jax.Array, Any]:
         """Whether this step was one too many that did not move."""
-        count, first = memory
+        count, moved, first = memory
         value, step = look.new.value, look.step_norm
+        moved = moved | (step > 0)
         still = step <= jnp.asarray(self.xtol, step.dtype) * look.x_norm
         ftol = jnp.asarray(self.ftol, value.dtype)
         flat = (ftol > 0) & (jnp.abs(value - look.old.value) <= ftol * jnp.maximum(jnp.abs(value), 1))
-        count = jnp.where(still | flat, count + 1, jnp.zeros_like(count))
-        exhausted = (step == 0) & (value < first)
+        failed = jnp.where(still | flat, count + 1, jnp.zeros_like(count))
+        counts = look.accepted & (moved | (look.rate != 0))
+        count = jnp.where(counts, failed, count)
+        exhausted = (step == 0) & (value < first) & (look.rate != 0)
         reason = jnp.where(exhausted, Status.PRECISION_LIMIT, Status.STALLED)
-        fires = count >= jnp.asarray(self.patience, count.dtype)
-        return jnp.where(fires, reason, Status.RUNNING).astype(jnp.int32), (count, first)
+        fires = counts & (count >= jnp.asarray(self.patience, count.dtype))
+        return jnp.where(fires, reason, Status.RUNNING).astype(jnp.int32), (count, moved, first)
 
 
 @record
@@ -222,6 +236,22 @@ class Stop:
             tuple(test.init(f, point) for test in self.tests),
             tuple(check.init(f, point) for check in self.checks),
         )
+
+    def resume(self, before: "Stop", memories: tuple[tuple, tuple], f: Objective, point: Point) -> Any:
+        """The memories of rules that follow those of `before`: a rule that was there keeps its own."""
+        pairs = zip((before.tests, before.checks), memories, strict=True)
+        left = [
+            (jax.tree.structure(rule), memory) for kind in pairs for rule, memory in zip(*kind, strict=True)
+        ]
+
+        def take(rule: Any) -> Any:
+            for i, (structure, memory) in enumerate(left):
+                if structure == jax.tree.structure(rule):
+                    del left[i]
+                    return memory
+            return rule.init(f, point)
+
+        return tuple(map(take, self.tests)), tuple(map(take, self.checks))
 
     def going(self, f: Objective, now: Progress, memories: tuple) -> jax.Array:
         """Whether every test holds."""

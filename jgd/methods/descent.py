@@ -45,7 +45,8 @@ class Descent:
         """One step along the direction."""
         remembered, searched = state
         step = self._along(f, point, remembered, searched)
-        if not self._can_restart(remembered, step):
+        may_fail = isinstance(step.info.status, jax.Array)
+        if not (may_fail and getattr(self.direction, "remembers", False)):
             return step
 
         def again() -> Step:
@@ -60,12 +61,6 @@ class Descent:
         d, remembered, found = self.direction(f, p, remembered)
         step = self.search(f, p, d, searched)
         return Step(step.to, (remembered, step.state), _together(found, step.info))
-
-    @staticmethod
-    def _can_restart(remembered: Any, step: Step) -> bool:
-        """Whether the direction has a memory to drop and the search a failure to report."""
-        may_fail = isinstance(step.info.status, jax.Array)
-        return may_fail and any(leaf.ndim > 0 for leaf in jax.tree.leaves(remembered))
 
     def report(self, state: tuple[Any, Any]) -> dict[str, jax.Array]:
         """What the direction and the search say of themselves."""

@@ -49,7 +49,13 @@ class OptaxMethod:
             )
             to = jax.tree.map(lambda x, u: x + jnp.asarray(u, x.dtype), point.x, updates)
         trials, gradients = _search_work(after)
-        info = Info(rate=self._rate(after, k, point), values=trials, grads=gradients, rejected=trials)
+        info = Info(
+            rate=self._rate(after, k, point),
+            accepted=_emitted(after),
+            values=trials,
+            grads=gradients,
+            rejected=trials,
+        )
         return Step(to, (_like(before, after), k + 1), info)
 
     def _rate(self, state: Any, k: jax.Array, point: Point) -> Any:
@@ -57,11 +63,11 @@ class OptaxMethod:
         given = {**dict(self.constants), **self.hyper}.get("learning_rate")
         if callable(given):
             with jax.numpy_dtype_promotion("standard"):
-                return jnp.asarray(given(k), tree.dtype(point.x))
+                return jnp.asarray(given(k), tree.scalar_dtype(point.x))
         if given is not None:
             return given
         for found in _found(state, "learning_rate"):
-            return jnp.asarray(found, tree.dtype(point.x))
+            return jnp.asarray(found, tree.scalar_dtype(point.x))
         return float("nan")
 
 
@@ -81,9 +87,7 @@ def _search_work(state: Any) -> tuple[Any, Any]:
     """
     values: Any = 0
     grads: Any = 0
-    for entry in jax.tree.leaves(state, is_leaf=lambda entry: isinstance(entry, _SEARCHES)):
-        if not isinstance(entry, _SEARCHES):
-            continue
+    for entry in _entries(state, _SEARCHES):
         trials = jnp.asarray(entry.info.num_linesearch_steps, jnp.int32)
         values = values + trials
         if isinstance(entry, optax.ScaleByZoomLinesearchState):
@@ -91,6 +95,20 @@ def _search_work(state: Any) -> tuple[Any, Any]:
         elif entry.grad is not None:
             grads = grads + jnp.minimum(trials, 1)
     return values, grads
+
+
+def _emitted(state: Any) -> Any:
+    """False at steps that only gather gradients for a later one (optax.MultiSteps)."""
+    emitted: Any = True
+    for entry in _entries(state, (optax.MultiStepsState,)):
+        emitted = emitted & (entry.mini_step == 0)
+    return emitted
+
+
+def _entries(state: Any, kinds: tuple[type, ...]) -> list[Any]:
+    """The parts of optax's state that are of these kinds."""
+    leaves = jax.tree.leaves(state, is_leaf=lambda entry: isinstance(entry, kinds))
+    return [entry for entry in leaves if isinstance(entry, kinds)]
 
 
 def _like(before: Any, after: Any) -> Any:

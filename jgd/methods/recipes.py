@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import optax
 
 from jgd.core import check
@@ -22,9 +24,26 @@ def _search(learning_rate: Any) -> Any:
     if hasattr(learning_rate, "init") and callable(learning_rate):
         return learning_rate
     if callable(learning_rate):
-        return Scheduled(learning_rate)
+        return Scheduled(_schedule(learning_rate))
     check.number("learning_rate", learning_rate, above=0)
     return Fixed(learning_rate)
+
+
+def _schedule(schedule: Callable) -> Callable:
+    """The schedule; TypeError if it does not take a step number and return a rate."""
+    name = getattr(schedule, "__name__", type(schedule).__name__)
+    try:
+        with jax.numpy_dtype_promotion("standard"):
+            rate = jax.eval_shape(lambda k: jnp.asarray(schedule(k), float), jnp.zeros((), int))
+    except Exception as error:
+        hint = f"; if it makes a search, write {name}(...)" if hasattr(schedule, "__name__") else ""
+        raise TypeError(
+            f"learning_rate: {name} is not a schedule, a function of the step number that returns a rate "
+            f"({str(error).splitlines()[0]}){hint}."
+        ) from error
+    if rate.shape != ():
+        raise TypeError(f"learning_rate: the schedule {name} must return one number, got shape {rate.shape}.")
+    return schedule
 
 
 def gradient_descent(learning_rate: Any = None, momentum: Any = None, nesterov: bool = False) -> Descent:

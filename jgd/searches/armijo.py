@@ -37,7 +37,7 @@ class Armijo:
 
     def init(self, f: Objective, point: Point) -> Any:
         """The first rate."""
-        return jnp.asarray(self.initial, tree.dtype(point.x))
+        return jnp.asarray(self.initial, tree.scalar_dtype(point.x))
 
     def __call__(self, f: Objective, p: Point, d: Any, s: Any) -> Step:
         """The first trial of sufficient decrease, as a Point; the old Point if there is none."""

@@ -43,7 +43,7 @@ class Scheduled:
 
     def __call__(self, f: Objective, p: Point, d: Any, s: jax.Array) -> Step:
         """The step of the schedule's present rate."""
-        dtype = tree.dtype(p.x)
+        dtype = tree.scalar_dtype(p.x)
         k = s.astype(jnp.int64) if dtype.itemsize == 8 else s  # optax computes as precisely as k
         with jax.numpy_dtype_promotion("standard"):
             rate = jnp.asarray(self.schedule(k)).astype(dtype)
@@ -67,7 +67,7 @@ class Silver:
 
     def __call__(self, f: Objective, p: Point, d: Any, s: jax.Array) -> Step:
         """The k-th silver step."""
-        dtype = tree.dtype(p.x)
+        dtype = tree.scalar_dtype(p.x)
         exponent = (lax.population_count((s & -s) - 1) - 1).astype(dtype)
         growth = jnp.asarray(1 + 2**0.5, dtype) ** exponent
         rate = jnp.asarray(self.rate, dtype) * (1 + growth)

@@ -9,12 +9,13 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.api import MAX_STEPS, method_name, minimize
+from jgd.api import method_name, minimize
 from jgd.core import tree
 from jgd.driver.recorder import Recorder
 from jgd.prepare import prepare
 from jgd.problems.problem import Problem
 from jgd.result import Result
+from jgd.rules import MAX_STEPS
 from jgd.study.comparison import Comparison
 from jgd.study.entrants import labelled
 from jgd.study.provenance import provenance

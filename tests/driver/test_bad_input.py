@@ -12,6 +12,7 @@ from tests.driver.functions import quadratic, square
 
 X = np.array([1.0, 2.0])
 GD = jgd.gradient_descent(0.1)
+KEY = jax.random.key(0)
 
 
 def whole(x):
@@ -26,7 +27,65 @@ def of_two(x, data):
     return square(x - data)
 
 
+class Unregistered:
+    """Has what a method has, but JAX knows nothing of it."""
+
+    def init(self, f, point):
+        return ()
+
+    def step(self, f, point, state):
+        return jgd.Step(point.x, state, jgd.Info())
+
+
+class Listed(list):
+    """Callable and, as a list, without a hash."""
+
+    def __call__(self, x):
+        return square(x)
+
+
 CASES = {
+    "a method that JAX does not know": (
+        lambda: jgd.minimize(square, X, Unregistered()),
+        TypeError,
+        "method: Unregistered is not registered with JAX; put @jgd.record over its class",
+    ),
+    "a class of rules": (
+        lambda: jgd.minimize(square, X, GD, stop=jgd.stop.Evaluations),
+        TypeError,
+        "stop must be a function of a Point or a rule of jgd.stop, got Evaluations; write Evaluations(...)",
+    ),
+    "a search uncalled": (
+        lambda: jgd.gradient_descent(jgd.armijo),
+        TypeError,
+        "learning_rate: armijo is not a schedule, a function of the step number that returns a rate",
+    ),
+    "a schedule of vectors": (
+        lambda: jgd.heavy_ball(lambda k: jnp.ones(3)),
+        TypeError,
+        "learning_rate: the schedule <lambda> must return one number, got shape (3,)",
+    ),
+    "several rates": (
+        lambda: jgd.minimize(square, X, jgd.gradient_descent(np.array([0.1, 0.2]))),
+        TypeError,
+        "method: the rate of a step must be one number, got shape (2,)",
+    ),
+    "several tolerances": (
+        lambda: jgd.minimize(square, X, GD, gtol=np.array([1e-3, 1e-4])),
+        TypeError,
+        "gtol must be one number, got an array of shape (2,)",
+    ),
+    "a function without a hash": (lambda: jgd.minimize(Listed(), X, GD), TypeError, "fun must be hashable"),
+    "words among the data": (
+        lambda: jgd.minimize(quadratic, X, GD, args=({"mode": "fast"},)),
+        TypeError,
+        "args[0]['mode'] must be an array or a number, got str",
+    ),
+    "a start that is a key": (
+        lambda: jgd.minimize(square, KEY, GD),
+        TypeError,
+        "x0 must be of a float dtype, got key<fry>",
+    ),
     "a vector objective": (lambda: jgd.minimize(lambda x: x, X), TypeError, "fun must return a scalar, got shape (2,)"),
     "a matrix of one entry": (
         lambda: jgd.minimize(lambda x: jnp.sum(x).reshape(1, 1), X),
@@ -86,7 +145,7 @@ CASES = {
     "more steps than can be counted": (
         lambda: jgd.minimize(square, X, GD, max_steps=2**31),
         ValueError,
-        "max_steps must be at most 2,147,483,647",
+        "max_steps must be at most 2,147,483,646",
     ),
     "no evaluation": (
         lambda: jgd.minimize(square, X, GD, max_evaluations=0),
@@ -178,6 +237,27 @@ def test_an_error_inside_the_function_comes_out_as_it_is():
 
     with pytest.raises(KeyError, match="mine"):
         jgd.minimize(broken, X, GD)
+
+
+@jgd.record
+class Counted:
+    """Its state begins as a Python number."""
+
+    def init(self, f, point):
+        return 0
+
+    def step(self, f, point, state):
+        return jgd.Step(0.5 * point.x, state + 1, jgd.Info())
+
+
+def test_a_state_may_begin_as_a_python_number():
+    result = jgd.minimize(square, X, Counted(), max_steps=5)
+    assert (result.steps, int(result.carry.motion.at.state)) == (5, 5)
+
+
+def test_a_python_number_is_a_start_of_the_core_too():
+    program = jgd.Program(jgd.Objective(square), GD, jgd.stop.Stop((jgd.stop.Steps(3),)))
+    assert jgd.solve(program, 1.0).motion.point.x == pytest.approx(0.8**3)
 
 
 def test_any_pytree_of_floats_is_a_start():

@@ -7,7 +7,7 @@ import pytest
 from jax import lax
 
 import jgd
-from jgd.driver.recorder import Recorder, next_row, stride_exponent
+from jgd.driver.recorder import Recorder, has_row, steps_to_row, stride_exponent
 from jgd.driver.steps import COLUMNS
 from tests.driver.functions import square
 
@@ -47,7 +47,7 @@ def test_rows_are_held_by_the_rule_at_every_step(rows):
         return recorder.row(k, point, [k.astype(float)], jnp.zeros(5, jnp.int32))
 
     def step(history, k):
-        due = next_row(k - 1, recorder.exponent) == k
+        due = has_row(k, recorder.exponent)
         history = recorder.write(history, row(k), due)
         return history, (history.wholes[:-1, 0], history.reals[:-1, 0])
 
@@ -72,7 +72,7 @@ def test_rows_span_runs_of_any_length(rows):
     @jax.jit
     def write(history, k):
         row = recorder.row(k, point, [k.astype(float)], jnp.zeros(5, jnp.int32))
-        return recorder.write(history, row, jnp.array(True)), next_row(k, recorder.exponent)
+        return recorder.write(history, row, jnp.array(True)), k + steps_to_row(k, recorder.exponent)
 
     history = recorder.empty(recorder.row(jnp.int32(0), point, [jnp.zeros(())], jnp.zeros(5, jnp.int32)))
     k, expected = 0, []

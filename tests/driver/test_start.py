@@ -1,6 +1,7 @@
 """`start=` goes on from an earlier result as if the run had never stopped."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -96,6 +97,105 @@ def test_another_rate_is_taken_up_without_compiling():
     assert compilations() == compiled
     assert second.history["rate"][-1] == 0.25
     assert second.value < warm.value
+
+
+def test_the_method_is_the_earlier_one_if_none_is_named():
+    whole, half = go(150, x0=X), go(70, x0=X)
+    more = jgd.minimize(quadratic, args=(H,), max_steps=150, start=half)
+    assert (more.method, more.steps) == ("heavy_ball", 150)
+    assert (more.x == whole.x).all()
+    assert more.notes == ("Went on from step 70 of an earlier run.",)
+    assert more.notes[0] in str(more)
+
+
+@pytest.mark.parametrize(
+    "further",
+    [
+        {"max_evaluations": 10_000},
+        {"recorder": jgd.Recorder(16)},
+        {"recorder": None},
+        {"stop": lambda p: p.value < 0},
+    ],
+)
+def test_further_rules_and_other_recorders_go_on_all_the_same(further):
+    whole, half = go(150, x0=X), go(70, x0=X)
+    more = go(150, start=half, **further)
+    assert (more.steps, more.work, more.first_value) == (150, whole.work, whole.first_value)
+    assert (more.x == whole.x).all()
+    if "recorder" in further:
+        assert min(more.history.get("step", [71])) > 70
+
+
+def test_a_rule_that_was_there_keeps_its_memory():
+    """The gradient is held against the one at the very start; what a further rule needs begins here."""
+    half = go(20, x0=X, grtol=1e-3)
+    more = go(5000, start=half, grtol=1e-3, stop=jgd.stop.Gradient(0.0, 0.5))
+    assert half.tolerances.grad == more.tolerances.grad == pytest.approx(0.1)
+    assert more.status == Status.CONVERGED
+    assert 0.1 < more.grad_norm <= 0.5 * half.grad_norm
+
+
+def test_nan_among_the_data_is_the_same_data():
+    def loss(x, data):
+        return jnp.sum(jnp.where(jnp.isnan(data), 0.0, x - data) ** 2)
+
+    def run(steps, **options):
+        data = np.array([1.0, np.nan])
+        return jgd.minimize(
+            loss, *([] if options else [X]), method=MOMENTUM, args=(data,), max_steps=steps, **options
+        )
+
+    assert run(20, start=run(10)).steps == 20
+
+
+def test_a_random_key_among_the_data_is_data():
+    def noisy(x, key):
+        return jnp.sum((x - jax.random.normal(key, (2,), x.dtype)) ** 2)
+
+    first = jgd.minimize(noisy, X, MOMENTUM, args=(jax.random.key(3),), max_steps=10)
+    more = jgd.minimize(noisy, args=(jax.random.key(3),), max_steps=20, start=first)
+    other = jgd.minimize(noisy, args=(jax.random.key(4),), max_steps=20, start=first)
+    assert (more.steps, more.notes) == (20, ("Went on from step 10 of an earlier run.",))
+    assert "its data are others" in other.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({"method": jgd.newton(), "args": (H,)}, "the method is another one"),
+        ({"args": (2 * H,)}, "fun is another function object, or its data are others"),
+    ],
+)
+def test_a_new_beginning_is_said_to_be_one(other, words):
+    first = go(20, x0=X)
+    second = jgd.minimize(quadratic, start=first, max_steps=10, **other)
+    assert second.notes[0] == f"Started anew at the x of the earlier run: {words}."
+    assert second.steps <= 10
+
+
+def test_no_steps_left_is_said_at_once():
+    with pytest.raises(ValueError, match=r"max_steps=20 counts from the beginning .* at step 20: give more"):
+        go(20, start=go(20, x0=X))
+
+
+def test_going_on_with_nothing_to_do_changes_no_history():
+    ended = go(5000, x0=X)
+    again = go(5000, start=ended)
+    for name, column in ended.history.items():
+        assert np.array_equal(column, again.history[name], equal_nan=True), name
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"method": jgd.heavy_ball(1e-4, 0.97)}, {"gtol": 3.0}, {"max_steps": 61}, {"target": -1.0}],
+)
+def test_the_best_of_both_runs_is_kept_whatever_has_changed(change):
+    swinging = {"method": jgd.heavy_ball(0.02, 0.97), "args": (H,), "gtol": 1e-300, "max_steps": 60}
+    first = jgd.minimize(quadratic, X, **swinging)
+    second = jgd.minimize(quadratic, start=first, **{**swinging, "max_steps": 61, **change})
+    assert first.best_value < first.value
+    assert second.best_value == min(first.best_value, second.value)
+    assert float(second.best_value) == float(quadratic(second.best_x, H))
 
 
 def test_two_starts_are_one_too_many():

@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 import jgd
@@ -87,6 +88,50 @@ def test_a_pause_is_no_stall():
 
     result = jgd.minimize(square, X, jgd.gradient_descent(rate), gtol=1.0, xtol=1e-6, ftol=1e-6)
     assert (result.status, result.steps) == (Status.CONVERGED, 32)
+
+
+def test_a_warm_up_at_rate_zero_is_no_stall():
+    def rate(k):
+        return jnp.where(k < 40, 0.0, 0.25)
+
+    for method in (jgd.gradient_descent(rate), jgd.from_optax(optax.sgd, learning_rate=rate)):
+        result = jgd.minimize(square, X, method, gtol=1.0)
+        assert (result.status, result.steps) == (Status.CONVERGED, 44)
+
+
+def test_a_rate_that_has_decayed_to_zero_is_a_stall_and_no_limit_of_precision():
+    def rate(k):
+        return jnp.where(k < 20, 1e-3, 0.0)
+
+    result = jgd.minimize(square, X, jgd.gradient_descent(rate))
+    assert (result.status, result.steps) == (Status.STALLED, 28)
+
+
+def test_gathering_gradients_for_a_later_step_is_no_stall():
+    result = jgd.minimize(square, X, optax.MultiSteps(optax.sgd(0.25), 16), gtol=1.0, max_steps=200)
+    assert (result.status, result.steps) == (Status.CONVERGED, 64)
+    assert result.history["accepted"].sum() == 1 + 4
+
+
+def test_patience_may_be_changed():
+    for patience in (3, 20):
+        result = jgd.minimize(
+            square, X, jgd.gradient_descent(1e-6), stop=jgd.stop.Stall(xtol=1e-3, patience=patience)
+        )
+        assert (result.status, result.steps) == (Status.STALLED, patience)
+
+
+@pytest.mark.parametrize("recorder", [None, jgd.Recorder(2), jgd.Recorder(16), jgd.Recorder(1024)])
+@pytest.mark.parametrize("rate", [1e-2, 1e-3])
+def test_what_is_recorded_changes_no_verdict(recorder, rate):
+    known = jgd.minimize(square, X, jgd.gradient_descent(rate), xtol=1e-4 * rate / 1e-2, ftol=1e-5)
+    other = jgd.minimize(
+        square, X, jgd.gradient_descent(rate), xtol=1e-4 * rate / 1e-2, ftol=1e-5, recorder=recorder
+    )
+    assert known.status == Status.STALLED
+    assert (other.status, other.steps) == (known.status, known.steps)
+    assert known.steps > 300
+    assert (np.asarray(other.x) == np.asarray(known.x)).all()
 
 
 def test_short_steps_are_no_stall_unless_asked_for():

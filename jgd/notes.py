@@ -1,0 +1,67 @@
+"""What a status alone does not say of a run: sentences read off its history."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jgd.core.status import Status
+
+if TYPE_CHECKING:
+    from jgd.result import Result
+
+REMAINS = 1e-2
+"""The share of the way made that may remain where a run is called converged without a word."""
+
+
+def notes(result: "Result") -> tuple[str, ...]:
+    """What is to be known of a run beside its status; empty for most."""
+    return (*result.origin, *_critical_start(result), *_moving(result), *_unbounded(result))
+
+
+def _critical_start(result: "Result") -> Iterator[str]:
+    if result.steps == 0 and result.grad_norm == 0:
+        yield (
+            "The gradient is exactly zero at the start: x0 may be a saddle or a maximum, or fun is flat "
+            "there or has no derivative (round, argmax, stop_gradient); jgd.check(fun, x0) tells which."
+        )
+
+
+def _moving(result: "Result") -> Iterator[str]:
+    share = remaining(result) if result.status == Status.CONVERGED else 0.0
+    if share > REMAINS:
+        yield (
+            f"x was still moving when the gradient test was met: at its pace some {share:.0%} of the way "
+            "made is left. A flat valley looks like this, and a function without a minimizer, such as "
+            "logistic regression on separable data; a smaller gtol shows whether x settles."
+        )
+
+
+def _unbounded(result: "Result") -> Iterator[str]:
+    lowest = -(float(jnp.finfo(np.asarray(result.value).dtype).max) ** 0.5)
+    if not result.success and float(result.best_value) < lowest:
+        yield f"The value fell to {float(result.best_value):.3g}: fun seems to have no lower bound."
+
+
+def remaining(result: "Result") -> float:
+    """An estimate of the distance still to go, as a share of the largest one of |x| and |x - x0|.
+
+    By the secant through the gradients at the last two recorded steps, the largest entries standing for
+    the vectors: distance = path * |g| / (|g before| - |g|). 0 where the history cannot tell.
+    """
+    h = result.history
+    if len(h.get("step", ())) < 2:
+        return 0.0
+    (before, after), sizes = h["step"][-2:], h["grad_norm"][-2:]
+    known = h["step_norm"][-2:][np.isfinite(h["step_norm"][-2:])]
+    if not known.size or not sizes[0] > sizes[1]:
+        return 0.0
+    path = known[-1] * (after - before)
+    scale = max(_largest(result.x), _largest(jax.tree.map(np.subtract, result.x, result.x0)))
+    return float(path * sizes[1] / (sizes[0] - sizes[1]) / scale) if scale > 0 else 0.0
+
+
+def _largest(x: Any) -> float:
+    return max(float(np.max(np.abs(leaf))) for leaf in jax.tree.leaves(x) if np.size(leaf))

@@ -1,0 +1,62 @@
+"""Going on from an earlier run: what of it a further run can take over."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jgd.core.objective import Objective
+from jgd.core.status import Status
+from jgd.driver.carry import Carry, Program
+from jgd.driver.solve import begin
+from jgd.driver.steps import empty_history
+
+
+def resumed(before: Program, carry: Carry, program: Program) -> tuple[Carry | None, str]:
+    """The carry of a run of `before`, made one of `program`; None where it must start anew, and why.
+
+    It goes on where function, data and kind of method are the same; rates and tolerances may differ. A
+    rule that was there before keeps its memory; with another recorder the history begins here.
+    """
+    if jax.tree.structure(before.method) != jax.tree.structure(program.method):
+        return None, "the method is another one"
+    if not _same(before.objective, program.objective):
+        return None, "fun is another function object, or its data are others"
+    point = carry.motion.point
+    memory = program.stop.resume(before.stop, carry.memory, program.objective, point)
+    status = jnp.full_like(carry.status, Status.RUNNING)
+    carry = dataclasses.replace(carry, status=status, memory=memory)
+    if before.recorder != program.recorder:
+        carry = dataclasses.replace(carry, history=empty_history(program, carry.motion))
+    if not _alike(carry, jax.eval_shape(begin, program, point.x)):
+        return None, "its numbers are of another dtype"
+    return carry, ""
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two trees have the same structure, shapes and dtypes."""
+    described = [
+        (jax.tree.structure(it), [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(it)])
+        for it in (one, other)
+    ]
+    return described[0] == described[1]
+
+
+def _same(one: Objective, other: Objective) -> bool:
+    """Whether two objectives are one function of the same data."""
+    if jax.tree.structure(one) != jax.tree.structure(other):
+        return False
+    return all(map(_equal, jax.tree.leaves(one), jax.tree.leaves(other)))
+
+
+def _equal(one: jax.Array, other: jax.Array) -> bool:
+    """Whether two arrays have the same dtype and entries, NaN equal to NaN."""
+    if one is other:
+        return True
+    if one.dtype != other.dtype:
+        return False
+    if jnp.issubdtype(one.dtype, jax.dtypes.prng_key):
+        one, other = jax.random.key_data(one), jax.random.key_data(other)
+    return np.array_equal(one, other, equal_nan=jnp.issubdtype(one.dtype, jnp.inexact))

@@ -1,0 +1,60 @@
+"""The rules of a run made of what `minimize` is given."""
+
+from typing import Any
+
+import numpy as np
+
+from jgd.core import check
+from jgd.driver.stop import Divergence, Evaluations, Gradient, Stall, Steps, Stop, Target, When
+
+DEFAULT_TOLERANCES = {2: (1e-2, 1e-2), 4: (1e-4, 1e-6), 8: (1e-8, 1e-12)}
+"""Bytes of the widest leaf of x -> (gtol, grtol)."""
+
+MAX_STEPS = 10_000
+
+
+def rules(
+    dtype: Any,
+    gtol: float | None,
+    grtol: float | None,
+    ftol: float,
+    xtol: float,
+    target: float | None,
+    max_steps: int,
+    max_evaluations: int | None,
+    stop: Any,
+) -> tuple[Stop, dict[str, float]]:
+    """The rules of a run and the tolerances as they are printed; raises for what they cannot be."""
+    default_gtol, default_grtol = DEFAULT_TOLERANCES[min(dtype.itemsize, 8)]
+    if grtol is None:
+        grtol = default_grtol if gtol is None else 0.0
+    gtol = default_gtol if gtol is None else gtol
+    tolerances = {"gtol": gtol, "grtol": grtol, "ftol": ftol, "xtol": xtol}
+    for name, tolerance in tolerances.items():
+        check.scalar(name, tolerance, least=0)
+    if target is None:
+        target = -np.inf
+    else:
+        check.scalar("target", target)
+    further = [_rule(given) for given in (stop if isinstance(stop, tuple | list) else (stop,))]
+    tests: list[Any] = [Gradient(gtol, grtol), Target(target), Divergence()]
+    tests += [rule for rule in further if hasattr(rule, "going")]
+    checks = [rule for rule in further if not hasattr(rule, "going")]
+    if not any(isinstance(rule, Stall) for rule in checks):
+        checks.insert(0, Stall(ftol, xtol))
+    if max_evaluations is not None:
+        tests.append(Evaluations(check.whole("max_evaluations", max_evaluations)))
+    tests.append(Steps(check.whole("max_steps", max_steps, least=0)))
+    return Stop(tuple(tests), tuple(checks)), {**tolerances, "target": target}
+
+
+def _rule(given: Any) -> Any:
+    """A rule as it is, a function of a Point as a rule."""
+    if not isinstance(given, type):
+        if hasattr(given, "going") or hasattr(given, "check"):
+            return given
+        if callable(given):
+            return When(given)
+    name = getattr(given, "__name__", type(given).__name__)
+    hint = f"; write {name}(...)" if isinstance(given, type) else ""
+    raise TypeError(f"stop must be a function of a Point or a rule of jgd.stop, got {name}{hint}.")
