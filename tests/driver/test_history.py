@@ -153,3 +153,19 @@ def test_more_or_fewer_rows_change_nothing_else():
 def test_rows_are_a_power_of_two(rows):
     with pytest.raises(ValueError, match="rows must be a power of two"):
         jgd.Recorder(rows=rows)
+
+
+@pytest.mark.parametrize(
+    ("of_x", "of_f"), [("float32", "float64"), ("float64", "float32"), ("float16", "float16")]
+)
+def test_rows_are_as_wide_as_the_widest_of_their_columns(of_x, of_f):
+    def loss(x):
+        return jnp.sum((x.astype(of_f) - 1) ** 2)
+
+    result = jgd.minimize(
+        loss, np.array([1.5, 1e-3], of_x), jgd.gradient_descent(0.1), recorder=jgd.Recorder(x=True)
+    )
+    wide = np.float64 if "float64" in (of_x, of_f) else np.float32
+    assert result.history["value"].dtype == result.history["grad_norm"].dtype == wide
+    assert result.history["x"].dtype == of_x
+    assert result.history["x"][0].tolist() == np.array([1.5, 1e-3], of_x).tolist()

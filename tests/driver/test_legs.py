@@ -50,3 +50,36 @@ def test_results_do_not_depend_on_the_length_of_a_leg(name, monkeypatch):
             assert best.k < carry.motion.k
             ends[-1] += bits(best.at)
     assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize("recorder", [None, jgd.Recorder(), jgd.Recorder(1024)])
+@pytest.mark.parametrize("left", [1, 100, 10_000])
+def test_a_run_ends_at_the_largest_count_of_steps(left, recorder):
+    """2^31 - 1 is the largest whole number of 32 bits, and no sum on the way to it may be larger."""
+    most = 2**31 - 1
+    rules = jgd.stop.Stop((jgd.stop.Steps(most),))
+    program = jgd.Program(
+        jgd.Objective(quadratic, (jnp.ones(2),)), jgd.gradient_descent(1e-9), rules, recorder
+    )
+    carry = driver.run(program, driver.begin(program, jnp.ones(2)), 0)
+    at = dataclasses.replace(carry.motion.at, k=jnp.asarray(most - left, jnp.int32))
+    late = dataclasses.replace(carry, motion=dataclasses.replace(carry.motion, at=at))
+    ended = jax.jit(partial(driver.run))(
+        program, dataclasses.replace(late, status=jnp.zeros((), jnp.int32)), most
+    )
+    assert (int(ended.motion.k), int(ended.status)) == (most, jgd.Status.MAX_STEPS)
+    assert ended.motion.point.x == pytest.approx(np.ones(2) * (1 - 1e-9) ** left, rel=1e-15)
+
+
+def test_the_best_point_is_found_although_the_leg_is_not_repeated_to_the_bit():
+    """Here the best value is one that no iterate has, as where another compilation rounds otherwise."""
+    program = jgd.Program(
+        jgd.Objective(quadratic, (jnp.array([1.0, 1.0]),)), jgd.heavy_ball(0.01, 0.9999), RULES
+    )
+    carry = jax.jit(partial(driver.solve))(program, jnp.ones(2))
+    expected = jax.jit(partial(driver.best))(program, carry)
+    lower = dataclasses.replace(carry.motion, best_value=carry.motion.best_value * (1 - 1e-9))
+    found = jax.jit(partial(driver.best))(program, dataclasses.replace(carry, motion=lower))
+    assert 0 < expected.k < carry.motion.k
+    assert bits(found.at) == bits(expected.at)
+    assert found.counts[0] > expected.counts[0]

@@ -127,3 +127,13 @@ def test_a_search_that_fails_along_a_remembered_direction_tries_once_without_mem
     assert step.info.accepted
     assert (step.to.x == plain.to.x).all()
     assert step.to.value < point.value
+
+
+def test_numbers_for_leaves_are_remembered_as_arrays_are():
+    """Of x itself a single number: the same restart, the same step."""
+    method, f = jgd.gradient_descent(jgd.armijo(0.05), momentum=0.9), jgd.Objective(lambda x: x["a"] ** 2)
+    point = f.evaluate({"a": jnp.asarray(3.0)})
+    uphill = jax.tree.map(lambda g: 10.0 * g, point.grad)
+    step = jax.jit(method.step)(f, point, (uphill, method.init(f, point)[1]))
+    assert step.info.accepted
+    assert step.to.value < point.value

@@ -151,6 +151,28 @@ def test_where_the_hessian_vanishes_the_steps_are_of_length_one():
     assert (result.status, float(result.x)) == (jgd.Status.CONVERGED, 0.0)
 
 
+@pytest.mark.parametrize("n", [128, 129, 300])
+def test_a_hessian_in_blocks_is_the_hessian(n):
+    def loss(x):
+        return jnp.sum(jnp.cosh(x)) + x[0] * x[n - 1] + jnp.sum(x) ** 2 / 7
+
+    x = jnp.asarray(np.random.default_rng(0).standard_normal(n))
+    found = jax.jit(jgd.Objective(loss).hessian)(x)
+    assert found == pytest.approx(np.asarray(jax.hessian(loss)(x)), rel=1e-12, abs=1e-12)
+
+
+def test_a_hessian_takes_the_memory_of_a_block_beside_its_own():
+    """Of 1,000 rows of data and 1,024 parameters: all tangents at once would be 1,024 copies of the rows."""
+
+    def loss(x, data):
+        return jnp.sum(jnp.tanh(data * x[None]) ** 2)
+
+    x, data = jnp.ones(1024), jax.ShapeDtypeStruct((1000, 1024), jnp.float64)
+    compiled = jax.jit(lambda x, data: jgd.Objective(loss, (data,)).hessian(x)).lower(x, data).compile()
+    copies = compiled.memory_analysis().temp_size_in_bytes / (8 * 1000 * 1024)
+    assert copies < 400
+
+
 def test_a_hessian_that_would_not_fit_is_refused_with_its_size():
     with pytest.raises(ValueError, match=r"100,000 parameters takes 74\.5 GiB.*matrix-free"):
         jgd.minimize(lambda x: jnp.sum(x**2), np.ones(100_000), jgd.newton())
