@@ -187,7 +187,7 @@ def _result(
         best_value=best_motion.point.value,
         best_step=int(best_motion.k),
         first_value=first_value,
-        work=_work(figures.wholes[2:7], np.asarray(carry.discarded)),
+        work=_work(figures.wholes[2:], np.asarray(carry.discarded)),
         columns=column_names(program, carry),
         last_row=figures.row,
         tolerances=Tolerances(grad=tolerance, **tolerances),
@@ -203,7 +203,7 @@ def _result(
     )
 
 
-def _work(counts: np.ndarray, again: np.ndarray) -> Work:
+def _work(counts: Any, again: np.ndarray) -> Work:
     """Everything evaluated, and how many of the values led nowhere."""
     values, grads, hvps, hessians, _ = (counts + again).tolist()
     return Work(values, grads, hvps, hessians, discarded=int(counts[4] + again[0]))

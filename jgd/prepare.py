@@ -129,7 +129,7 @@ def _check_arity(fun: Callable, x0: Any, args: tuple) -> None:
     except TypeError as error:
         raise TypeError(
             f"fun{signature} cannot be called with x0 and {len(args)} further arguments ({error}); "
-            "data is passed as args=(...)."
+            "data is passed as args=(...) or bound beforehand by functools.partial."
         ) from None
 
 
@@ -141,7 +141,9 @@ def _check_output(fun: Callable, x0: Any, args: tuple, has_aux: bool) -> None:
             raise TypeError("fun must return (value, aux) where has_aux=True.")
         out = out[0]
     elif isinstance(out, tuple) and len(out) == 2:
-        raise TypeError("fun returns two things: pass has_aux=True if the second is auxiliary output.")
+        raise TypeError(
+            "fun returns two things: has_aux=True (--has-aux) says that the second is auxiliary output."
+        )
     if not isinstance(out, jax.ShapeDtypeStruct):
         raise TypeError(f"fun must return a scalar, got {type(out).__name__}.")
     if out.shape != ():

@@ -132,9 +132,11 @@ def _held(measure: float, tolerance: float) -> str:
 
 
 def _summary(r: Result) -> list[str]:
+    remark = getattr(r.program.method, "remark", "")
+    method = f"{r.method} ({remark})" if remark else r.method
     lines = [
         f"{r.status.name}: {r.message}",
-        f"  method       {r.method}, {_plural(r.parameters, 'parameter')}, {r.dtype}",
+        f"  method       {method}, {_plural(r.parameters, 'parameter')}, {r.dtype}",
         f"  steps        {r.steps:,}",
         f"  x            {_abbreviated(r.x)}",
         f"  value        {float(r.value):.10g}  (first {r.first_value:.10g}, best {float(r.best_value):.10g}"

@@ -51,7 +51,7 @@ def test_every_python_block_of_the_readme_runs() -> None:
 
 
 def test_the_tolerances_in_the_readme_are_those_of_the_code() -> None:
-    from jgd.api import DEFAULT_TOLERANCES
+    from jgd.rules import DEFAULT_TOLERANCES
 
     for size, name in ((8, "float64"), (4, "float32"), (2, "float16")):
         gtol, grtol = DEFAULT_TOLERANCES[size]

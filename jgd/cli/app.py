@@ -16,7 +16,7 @@ Exit codes of `run` and `compare --strict`:
   3  a budget or the precision ended the run; the answer is usable
   4  diverged, or not finite
   5  stalled, or the search failed
-  6  a bad objective
+  6  a bad objective, or one that is not finite at the start
 130  interrupted
 """
 

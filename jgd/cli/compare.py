@@ -37,7 +37,7 @@ def compare(objective: str, preset: str | None, strict: bool, common: Common) ->
 
     import jgd
 
-    problem = load(objective, common.x0, common.seed)
+    problem = load(objective, common.x0, common.seed, common.has_aux)
     methods = {label: build(label, entry, common.say) for label, entry in chosen.items()} or None
     try:
         table = jgd.compare(
@@ -45,7 +45,7 @@ def compare(objective: str, preset: str | None, strict: bool, common: Common) ->
             methods=methods,
             seed=common.seed,
             progress=None if common.quiet else lambda label: _line(f"running {label} ..."),
-            **common.stopping,
+            **common.options,
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None

@@ -47,5 +47,5 @@ def own_traceback(error: BaseException) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`: did you mean a or b?` with the nearest names, or `.`."""
-    near = difflib.get_close_matches(name, dict.fromkeys(known), n=3, cutoff=0.5)
+    near = difflib.get_close_matches(name, dict.fromkeys(known), n=3, cutoff=0.6)
     return f": did you mean {' or '.join(near)}?" if near else "."

@@ -3,6 +3,8 @@
 import functools
 import inspect
 import json
+import shutil
+import textwrap
 from collections.abc import Callable
 
 import click
@@ -19,9 +21,11 @@ def listing(what: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
-    width = max(map(len, found))
+    width = max(map(len, found)) + 2
+    columns = max(shutil.get_terminal_size((110, 24)).columns, width + 30)
     for name, line in found.items():
-        click.echo(f"{name.ljust(width)}  {line}".rstrip())
+        wrapped = textwrap.wrap(line, columns - width, break_long_words=False, break_on_hyphens=False)
+        click.echo(name.ljust(width) + f"\n{' ' * width}".join(wrapped))
 
 
 def _methods() -> dict[str, str]:
@@ -33,7 +37,7 @@ def _methods() -> dict[str, str]:
     found = {}
     for name in OWN:
         factory = getattr(jgd, name)
-        found[name] = f"({_parameters(factory)})  {_first_line(factory)}"
+        found[name] = f"({_parameters(factory)}) {_first_line(factory)}"
     for name in optax_names():
         found[f"optax.{name}"] = f"({_parameters(getattr(optax, name))})"
     return found
@@ -47,9 +51,9 @@ def _problems() -> dict[str, str]:
 
 
 def _parameters(factory: Callable) -> str:
-    """The names, with those values that are not None."""
+    """The names, with those values that are numbers or truth values."""
     return ", ".join(
-        name if p.default in (p.empty, None) or callable(p.default) else f"{name}={p.default}"
+        f"{name}={p.default}" if isinstance(p.default, bool | int | float) else name
         for name, p in inspect.signature(factory).parameters.items()
     )
 

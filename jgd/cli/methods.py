@@ -34,14 +34,19 @@ def entries(
             hint = did_you_mean(name, [*OWN, *(f"optax.{own}" for own in OWN)])
             raise click.UsageError(f"--method: there is no method {name!r}{hint}")
         made[label] = Entry(name, {})
-    for text in settings:
-        key, equals, value = text.partition("=")
-        label, _, parameter = key.rpartition(".")
-        if not equals or not parameter:
-            raise click.UsageError(f"--set {text}: write LABEL.PARAM=VALUE.")
+    for label, parameter, value in sorted(map(_setting, settings), key=lambda setting: setting[0] in made):
         for entry in _meant(label, made):
-            entry.settings[parameter] = _value(value)
+            entry.settings[parameter] = value
     return made
+
+
+def _setting(text: str) -> tuple[str, str, Any]:
+    """Label, parameter and value of a --set."""
+    key, equals, value = text.partition("=")
+    label, _, parameter = key.rpartition(".")
+    if not equals or not parameter:
+        raise click.UsageError(f"--set {text}: write LABEL.PARAM=VALUE.")
+    return label, parameter, _value(value)
 
 
 def _meant(label: str, made: Mapping[str, Entry]) -> list[Entry]:
@@ -51,6 +56,8 @@ def _meant(label: str, made: Mapping[str, Entry]) -> list[Entry]:
     meant = [entry for entry in made.values() if entry.method == label]
     if not label and len(made) == 1:
         meant = list(made.values())
+    if not made:
+        raise click.UsageError(f"--set: no method is named; add --method {label or 'NAME'}.")
     if not meant:
         hint = did_you_mean(label, [*made, *(entry.method for entry in made.values())])
         raise click.UsageError(f"--set: no method here is called {label!r}{hint}")
@@ -116,13 +123,16 @@ def _factory(name: str) -> Callable:
 
 
 def optax_names() -> list[str]:
-    """The names of optax's optimizers: its functions that take a learning rate."""
+    """The names of optax's optimizers: its functions that take a learning rate, but for parts of them."""
     import optax
 
-    functions = {
-        name: f for name, f in vars(optax).items() if inspect.isfunction(f) and not name.startswith("_")
-    }
-    return sorted(n for n, f in functions.items() if "learning_rate" in inspect.signature(f).parameters)
+    functions = {name: f for name, f in vars(optax).items() if inspect.isfunction(f)}
+    rates = {"learning_rate", "max_learning_rate"}
+    return sorted(
+        name
+        for name, function in functions.items()
+        if rates & inspect.signature(function).parameters.keys() and not name.startswith(("_", "scale_by_"))
+    )
 
 
 def _search(value: Any) -> Any:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jgd.problems import Problem
 
 
-def load(text: str, x0: str | None, seed: int | None) -> "Problem":
+def load(text: str, x0: str | None, seed: int | None, has_aux: bool = False) -> "Problem":
     """The objective with its start, checked; raises `BadObjective` or click.UsageError.
 
     text: a problem's name, or a function or Problem as file.py:attr or package.module:attr.
@@ -39,7 +39,7 @@ def load(text: str, x0: str | None, seed: int | None) -> "Problem":
     else:
         problem = Problem(name=attribute, fun=found, x0=start)
     if colon or start is not None:
-        _check(problem, text)
+        _check(problem, text, has_aux)
     return problem
 
 
@@ -133,7 +133,7 @@ def _start(text: str) -> Any:
         ) from None
 
 
-def _check(problem: "Problem", text: str) -> None:
+def _check(problem: "Problem", text: str, has_aux: bool) -> None:
     """Look the objective over before it runs; warnings go to stderr."""
     import jax
     import numpy as np
@@ -141,7 +141,7 @@ def _check(problem: "Problem", text: str) -> None:
     import jgd
 
     try:
-        checkup = jgd.check(problem.fun, problem.x0, args=problem.args)
+        checkup = jgd.check(problem.fun, problem.x0, args=problem.args, has_aux=has_aux)
     except Exception as error:
         shapes = ", ".join(str(np.shape(leaf)) for leaf in jax.tree.leaves(problem.x0))
         raise BadObjective(

@@ -39,11 +39,16 @@ RUNS = (
     ),
     click.option("--seed", type=int, help="Seed Python's and NumPy's random numbers, and problems."),
     click.option("--max-steps", type=click.IntRange(min=0), help="At most so many steps."),
+    click.option("--max-evaluations", type=click.IntRange(min=1), help="At most so many evaluations."),
     click.option("--gtol", type=_NOT_NEGATIVE, help="Converged when max |grad| is at most this."),
+    click.option("--grtol", type=_NOT_NEGATIVE, help="Adds this times max |grad| at the start to gtol."),
     click.option("--ftol", type=_NOT_NEGATIVE, help="Stalled when the value changes by less."),
     click.option("--xtol", type=_NOT_NEGATIVE, help="Stalled when x changes by less."),
     click.option("--target", type=float, help="Stop when the value is at most this."),
-    click.option("--save", type=click.Path(file_okay=False), metavar="DIR", help="Save into DIR."),
+    click.option("--has-aux", is_flag=True, help="The function returns its value and something else."),
+    click.option(
+        "--save", type=click.Path(file_okay=False), metavar="DIR", help="Save what was found into DIR."
+    ),
     click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, to stdout."),
     click.option("--quiet", is_flag=True, help="Print nothing but errors (and JSON if asked for)."),
 )
@@ -60,19 +65,23 @@ class Common:
     settings: tuple[str, ...]
     seed: int | None
     max_steps: int | None
+    max_evaluations: int | None
     gtol: float | None
+    grtol: float | None
     ftol: float | None
     xtol: float | None
     target: float | None
+    has_aux: bool
     save: str | None
     as_json: bool
     quiet: bool
 
     @property
-    def stopping(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """The options of `jgd.minimize` that were given."""
-        names = ("max_steps", "gtol", "ftol", "xtol", "target")
-        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        names = ("max_steps", "max_evaluations", "gtol", "grtol", "ftol", "xtol", "target")
+        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return given | {"has_aux": self.has_aux}
 
     def say(self, text: str) -> None:
         """Print unless quiet: to stdout, or to stderr where stdout is for JSON."""

@@ -28,10 +28,10 @@ def run(objective: str, common: Common) -> int:
 
     import jgd
 
-    problem = load(objective, common.x0, common.seed)
+    problem = load(objective, common.x0, common.seed, common.has_aux)
     method = next((build(label, entry, common.say) for label, entry in chosen.items()), None)
     try:
-        result = jgd.minimize(problem.fun, problem.x0, method, args=problem.args, **common.stopping)
+        result = jgd.minimize(problem.fun, problem.x0, method, args=problem.args, **common.options)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     common.say(str(result))

@@ -17,6 +17,21 @@ from jgd.core.record import record, static
 from jgd.core.status import Status
 from jgd.core.types import Point
 
+__all__ = [
+    "Check",
+    "Divergence",
+    "Evaluations",
+    "Gradient",
+    "Look",
+    "Progress",
+    "Stall",
+    "Steps",
+    "Stop",
+    "Target",
+    "Test",
+    "When",
+]
+
 
 @record
 class Progress:

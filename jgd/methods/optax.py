@@ -31,6 +31,15 @@ class OptaxMethod:
     hyper: dict[str, Any]
     name: str = static(default="optax")
 
+    @property
+    def remark(self) -> str:
+        """What a summary adds to the name."""
+        return (
+            "ready-made; jgd.from_optax(factory, ...) recompiles for no number"
+            if isinstance(self.factory, _Ready)
+            else ""
+        )
+
     def _transformation(self) -> optax.GradientTransformationExtraArgs:
         return optax.with_extra_args_support(self.factory(**dict(self.constants), **self.hyper))
 

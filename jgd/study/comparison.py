@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class Comparison:
     """What `jgd.compare` returns: `print` it, `plot` it, `save` it.
 
-    `rows` are sorted, failures last. `results` holds each method's Result by label, in the order
-    given, and `histories` their histories, the first 1,024 steps complete. `minimum` is f*: the
+    `rows` are sorted, failures last. `table[label]` is a method's Result, `results` holds all of them in
+    the order given, `histories` their histories, the first 1,024 steps complete. `minimum` is f*: the
     known one, or the best value found if `best_found`.
     """
 
@@ -50,6 +50,10 @@ class Comparison:
     def __repr__(self) -> str:
         """The objective and the number of methods."""
         return f"Comparison({self.name}, {len(self.rows)} methods)"
+
+    def __getitem__(self, label: str) -> Result:
+        """The Result of a method by its label."""
+        return self.results[label]
 
     def record(self) -> dict[str, Any]:
         """Everything but the histories, as plain values."""

@@ -26,6 +26,9 @@ def loss(x):
 def vector(x):
     return x * 2.0
 
+def paired(x):
+    return jnp.sum(x**2), 2 * x
+
 def logarithm(x):
     return jnp.sum(jnp.log(x - 5.0))
 """
@@ -60,6 +63,7 @@ def told(tmp_path, monkeypatch):
         ("run valley --method adam --set adam.learning_rate=fast", "'fast' is no value"),
         ("run valley --method adam --set adam.b1", "write LABEL.PARAM=VALUE"),
         ("run valley --method adam --set adam.b1=1.5", "adam: b1 must be less than 1, got 1.5."),
+        ("run valley --set adam.b1=0.5", "--set: no method is named; add --method adam."),
         ("run valley --x0 a,b", "'a,b' is neither numbers"),
         ("run model.py:loss", "--x0 is missing: name the start of model.py:loss, as in --x0 model"),
         ("compare valley --method adam --method adam", "write --method LABEL=adam"),
@@ -95,6 +99,24 @@ def test_bad_objectives_exit_6_and_say_which_part_is_wrong(told, objective, word
     assert words in output
 
 
+def test_a_function_that_returns_something_else_beside_its_value(told):
+    code, output = told("run", "model.py:paired", "--x0", "3,1")
+    assert (code, "(--has-aux)" in output) == (6, True)
+    assert told("run", "model.py:paired", "--x0", "3,1", "--has-aux")[0] == 0
+    assert told("compare", "model.py:paired", "--x0", "3,1", "--has-aux", "--strict")[0] == 0
+
+
+def test_budgets_and_tolerances_reach_the_run(told):
+    _, output = told(
+        "run", "valley", "--method", "gradient_descent", "--max-evaluations", "5", "--json", "--quiet"
+    )
+    assert json.loads(output)["status"] == "MAX_EVALUATIONS"
+    _, output = told(
+        "run", "valley", "--method", "newton", "--grtol", "0.5", "--gtol", "0", "--json", "--quiet"
+    )
+    assert json.loads(output)["tolerances"]["grad"] == 50.0
+
+
 def test_a_bad_start_exits_6(told):
     assert told("run", "model.py:loss", "--x0", "model.py:stat")[0] == 6
     code, output = told("run", "model.py:loss", "--x0", "model.py:loss")
@@ -116,6 +138,11 @@ def test_settings_reach_a_label_before_a_name_and_all_of_a_name():
     made = entries(methods, ["a.b1=0.5", "gradient_descent.learning_rate=armijo", "a.eps=0"])
     assert made["a"].settings == {"b1": 0.5, "eps": 0}
     assert made["adam"].settings == {}
+    for order in (["a.b1=0.5", "adam.b1=0.9"], ["adam.b1=0.9", "a.b1=0.5"]):
+        assert entries(["a=adam", "b=adam"], order) == {
+            "a": ("adam", {"b1": 0.5}),
+            "b": ("adam", {"b1": 0.9}),
+        }
     assert entries(["a=adam", "b=adam"], ["adam.b1=0.5"])["b"].settings == {"b1": 0.5}
     assert entries(["newton"], []) == {"newton": ("newton", {})}
 

@@ -243,3 +243,13 @@ def test_a_transformation_whose_state_grows_is_refused():
     )
     with pytest.raises(TypeError, match="changes the structure or the shapes of its state"):
         jgd.minimize(squares, np.ones(2), growing)
+
+
+def test_the_summary_of_a_ready_made_transformation_names_the_way_to_open_it():
+    x0 = np.ones(2)
+    ready = jgd.minimize(lambda x: jnp.sum(x**2), x0, optax.sgd(0.1), max_steps=3)
+    opened = jgd.minimize(
+        lambda x: jnp.sum(x**2), x0, jgd.from_optax(optax.sgd, learning_rate=0.1), max_steps=3
+    )
+    assert "from_optax" in str(ready)
+    assert "from_optax" not in str(opened)

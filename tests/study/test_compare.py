@@ -199,6 +199,7 @@ def test_unnamed_methods_are_numbered_and_optax_is_welcome():
     seen = []
     table = jgd.compare(square, jnp.ones(2), methods, progress=seen.append, max_steps=3)
     assert list(table.results) == ["gradient_descent", "gradient_descent (2)", "optax transformation"]
+    assert table["gradient_descent (2)"] is table.results["gradient_descent (2)"]
     assert seen == list(table.results)
 
 
