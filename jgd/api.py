@@ -11,53 +11,19 @@ import numpy as np
 
 from jgd.clock import compile_seconds
 from jgd.core import tree
-from jgd.core.record import record
+from jgd.core.check import MOST
 from jgd.core.status import Status
 from jgd.driver.carry import GRID, Carry, Motion, Program
-from jgd.driver.recorder import Recorder, Row
+from jgd.driver.recorder import Recorder
 from jgd.driver.solve import best, run, solve
-from jgd.driver.steps import column_names, row_of
 from jgd.prepare import prepare
 from jgd.result import Result, Tolerances, Work
 from jgd.resume import resumed
 from jgd.rules import MAX_STEPS, rules
 
-
-@record
-class _Figures:
-    """What the host reads of a run, packed.
-
-    `reals` are first and best value and the gradient's tolerance; `wholes` are k, status and the counts;
-    `row` is the last row.
-    """
-
-    reals: jax.Array
-    wholes: jax.Array
-    row: Row
-
-
-@jax.jit
-def _start(program: Program, x0: Any) -> tuple[Carry, _Figures]:
-    carry = solve(program, x0)
-    return carry, _figures(program, carry)
-
-
-@jax.jit
-def _go_on(program: Program, carry: Carry) -> tuple[Carry, _Figures]:
-    carry = run(program, carry, 2**31 - 1)
-    return carry, _figures(program, carry)
-
-
+_start = jax.jit(solve)
+_go_on = jax.jit(run)
 _best = jax.jit(best)
-
-
-def _figures(program: Program, carry: Carry) -> _Figures:
-    motion = carry.motion
-    tolerance = program.stop.tests[0].tolerance(carry.memory[0][0])
-    row = row_of(program, motion, carry.grad_norm, jnp.full_like(carry.grad_norm, jnp.nan))
-    reals = (carry.first_value, motion.best_value, tolerance.astype(motion.best_value.dtype))
-    wholes = (jnp.stack([motion.k, carry.status]), motion.counts)
-    return _Figures(jnp.stack(reals), jnp.concatenate(wholes), row)
 
 
 def minimize(
@@ -142,17 +108,15 @@ def minimize(
         else:
             _check_left(start.steps, max_steps)
             origin, x0 = (f"Went on from step {start.steps:,} of an earlier run.",), start.x0
-    carry, figures = _start(program, x0) if carry is None else _go_on(program, carry)
-    figures = jax.device_get(figures)
-    if figures.reals[1] < figures.row.reals[0]:
+    carry = _start(program, x0) if carry is None else _go_on(program, carry, MOST)
+    best_motion = carry.motion
+    if float(carry.motion.best_value) < float(carry.motion.point.value):
         best_motion = jax.block_until_ready(_best(program, carry))
-        discarded = carry.discarded + best_motion.counts
-        carry = dataclasses.replace(carry, best_origin=best_motion.at, discarded=discarded)
-    else:
-        best_motion = carry.motion
+        discarded = np.asarray(carry.discarded) + np.asarray(best_motion.counts)
+        carry = dataclasses.replace(carry, best_origin=best_motion.at, discarded=jnp.asarray(discarded))
     elapsed, compiled = time.perf_counter() - began, compile_seconds(began)
     seconds = (compiled, elapsed - compiled)
-    return _result(program, carry, figures, best_motion, tolerances, seconds, x0, origin)
+    return _result(program, carry, best_motion, tolerances, seconds, x0, origin)
 
 
 def _check_left(steps: int, max_steps: int) -> None:
@@ -166,31 +130,38 @@ def _check_left(steps: int, max_steps: int) -> None:
 def _result(
     program: Program,
     carry: Carry,
-    figures: _Figures,
     best_motion: Motion,
     tolerances: dict[str, float],
     seconds: tuple[float, float],
     x0: Any,
     origin: tuple[str, ...],
 ) -> Result:
-    motion, k = carry.motion, int(figures.wholes[0])
-    first_value, _, tolerance = figures.reals.tolist()
+    motion = carry.motion
+    values, grads, hvps, hessians, rejected = np.asarray(motion.counts).tolist()
+    again_values, again_grads, again_hvps, again_hessians, _ = np.asarray(carry.discarded).tolist()
+    first_grad_norm = float(carry.memory[0][0])
     return Result(
         x=motion.point.x,
         value=motion.point.value,
         grad=motion.point.grad,
         aux=motion.point.aux,
-        grad_norm=float(figures.row.reals[1]),
-        status=Status(int(figures.wholes[1])),
-        steps=k,
+        grad_norm=float(carry.grad_norm),
+        status=Status(int(carry.status)),
+        steps=int(motion.k),
         best_x=best_motion.point.x,
         best_value=best_motion.point.value,
         best_step=int(best_motion.k),
-        first_value=first_value,
-        work=_work(figures.wholes[2:], np.asarray(carry.discarded)),
-        columns=column_names(program, carry),
-        last_row=figures.row,
-        tolerances=Tolerances(grad=tolerance, **tolerances),
+        first_value=float(carry.first_value),
+        work=Work(
+            values + again_values,
+            grads + again_grads,
+            hvps + again_hvps,
+            hessians + again_hessians,
+            discarded=rejected + again_values,
+        ),
+        tolerances=Tolerances(
+            grad=float(tolerances["gtol"] + tolerances["grtol"] * first_grad_norm), **tolerances
+        ),
         method=method_name(program.method),
         dtype=str(tree.dtype(motion.point.x)),
         parameters=tree.size(motion.point.x),
@@ -201,12 +172,6 @@ def _result(
         x0=x0,
         origin=origin,
     )
-
-
-def _work(counts: Any, again: np.ndarray) -> Work:
-    """Everything evaluated, and how many of the values led nowhere."""
-    values, grads, hvps, hessians, _ = (counts + again).tolist()
-    return Work(values, grads, hvps, hessians, discarded=int(counts[4] + again[0]))
 
 
 def method_name(method: Any) -> str:

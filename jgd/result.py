@@ -9,7 +9,8 @@ import numpy as np
 
 from jgd.core.status import Status
 from jgd.driver.carry import Carry, Program
-from jgd.driver.recorder import Row, read
+from jgd.driver.recorder import read
+from jgd.driver.steps import last_row, names
 from jgd.notes import notes
 
 
@@ -75,15 +76,13 @@ class Result:
     program: Program
     x0: Any
     origin: tuple[str, ...]
-    columns: tuple[str, ...]
-    last_row: Row
 
     @cached_property
     def history(self) -> dict[str, np.ndarray]:
         """The recorded rows by column; empty if nothing was recorded."""
         if self.carry.history is None:
             return {}
-        return read(self.carry.history, self.columns, self.last_row)
+        return read(self.carry.history, last_row(self.program, self.carry), names(self.program, self.carry))
 
     @cached_property
     def notes(self) -> tuple[str, ...]:

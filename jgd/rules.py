@@ -43,8 +43,8 @@ def rules(
     if not any(isinstance(rule, Stall) for rule in checks):
         checks.insert(0, Stall(ftol, xtol))
     if max_evaluations is not None:
-        tests.append(Evaluations(check.whole("max_evaluations", max_evaluations)))
-    tests.append(Steps(check.whole("max_steps", max_steps, least=0)))
+        tests.append(Evaluations(np.int32(check.whole("max_evaluations", max_evaluations))))
+    tests.append(Steps(np.int32(check.whole("max_steps", max_steps, least=0))))
     return Stop(tuple(tests), tuple(checks)), {**tolerances, "target": target}
 
 

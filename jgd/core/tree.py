@@ -35,7 +35,7 @@ def strong(x: Tree) -> Tree:
     """x with arrays for leaves, each of a dtype of its own that no other operand changes."""
 
     def array(leaf: Any) -> jax.Array:
-        made = jnp.asarray(leaf)
+        made = leaf if isinstance(leaf, jax.Array) else jnp.asarray(leaf)
         return made.astype(made.dtype) if getattr(made, "weak_type", False) else made
 
     return jax.tree.map(array, x)

@@ -68,8 +68,8 @@ class Motion:
 class Carry:
     """A run so far: where it is, its verdict, its memory and its history; a pytree, all it takes to go on.
 
-    `grad_norm` is the size of the gradient where it is, `best_origin` where the leg began in which the
-    best value was seen, `discarded` the counts of evaluations that were made again, `memory` what the
+    `grad_norm` is the size of the gradient where it is, `best_origin` where the block began in which
+    the best value was seen, `discarded` the counts of evaluations that were made again, `memory` what the
     rules remember.
     """
 

@@ -1,5 +1,7 @@
 """The recorder: a history of fixed size that spans a run of any length."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -38,9 +40,9 @@ class Row:
     A history is a Row whose leaves have a further first axis, the rows; -1 is the step of an empty one.
     """
 
-    reals: jax.Array
-    wholes: jax.Array
-    x: jax.Array | None
+    reals: Any
+    wholes: Any
+    x: Any
 
 
 @record
@@ -76,7 +78,7 @@ class Recorder:
         """A history with no rows yet, for rows like `row`; what is not due overwrites a spare last one."""
 
         def fill(leaf: jax.ShapeDtypeStruct) -> jax.Array:
-            return jnp.full((self.rows + 1, *leaf.shape), -1, leaf.dtype)
+            return jnp.asarray(np.full((self.rows + 1, *leaf.shape), -1, leaf.dtype))
 
         return jax.tree.map(fill, row)
 
@@ -93,14 +95,16 @@ class Recorder:
         )
 
 
-def read(history: Row, names: tuple[str, ...], last: Row) -> dict[str, np.ndarray]:
-    """The written rows in the order of their steps, and the last one, by column, as NumPy arrays."""
+def read(history: Row, last: Row, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """The written rows in the order of their steps, and the last one, by column of reals and counts."""
     rows = jax.tree.map(lambda leaf: np.asarray(leaf)[:-1], history)
     steps = rows.wholes[:, 0]
     order = np.argsort(steps)[np.sum(steps < 0) :]
     kept = jax.tree.map(lambda leaf: leaf[order], rows)
     if not order.size or steps[order[-1]] != last.wholes[0]:
-        kept = jax.tree.map(lambda leaf, row: np.concatenate([leaf, np.asarray(row)[None]]), kept, last)
+        kept = jax.tree.map(
+            lambda leaf, row: np.concatenate([leaf, np.asarray(row, leaf.dtype)[None]]), kept, last
+        )
     columns = {name: kept.wholes[:, i] for i, name in enumerate(("step", *COUNTS))}
     columns |= {name: kept.reals[:, i] for i, name in enumerate(names)}
     return columns if kept.x is None else {**columns, "x": kept.x}

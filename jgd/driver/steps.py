@@ -7,6 +7,7 @@ from typing import Any
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from jgd.core import tree
@@ -135,16 +136,31 @@ def _report(program: Program, state: Any) -> dict[str, jax.Array]:
     return reported(program.method, state)
 
 
-def column_names(program: Program, carry: Carry) -> tuple[str, ...]:
+def names(program: Program, carry: Carry) -> tuple[str, ...]:
     """The names of a history's real columns, in their order."""
     return (*COLUMNS, *_report(program, carry.motion.at.state))
 
 
-def row_of(program: Program, motion: Motion, grad_norm: jax.Array, step_norm: jax.Array) -> Row:
-    """The row of a step, the columns of `column_names`."""
+def _reals(program: Program, motion: Motion, grad_norm: Any, step_norm: Any) -> list[Any]:
+    """The real columns of a step, those of `names`."""
     own = _report(program, motion.at.state).values()
-    reals = [motion.point.value, grad_norm, step_norm, motion.rate, motion.accepted, *own]
+    return [motion.point.value, grad_norm, step_norm, motion.rate, motion.accepted, *own]
+
+
+def row_of(program: Program, motion: Motion, grad_norm: jax.Array, step_norm: jax.Array) -> Row:
+    """The row of a step."""
+    reals = _reals(program, motion, grad_norm, step_norm)
     return (program.recorder or GRID).row(motion.k, motion.point, reals, motion.counts)
+
+
+def last_row(program: Program, carry: Carry) -> Row:
+    """The row of the step that a run is at, in NumPy; the step's length is not known any more."""
+    motion, history = carry.motion, carry.history
+    reals = jax.device_get(_reals(program, motion, carry.grad_norm, np.nan))
+    wholes = np.concatenate([[motion.k], motion.counts])
+    x = [np.ravel(leaf) for leaf in jax.tree.leaves(motion.point.x)]
+    recorded = history is not None and history.x is not None
+    return Row(np.array(reals, float), wholes, np.concatenate(x) if recorded else None)
 
 
 def empty_history(program: Program, motion: Motion) -> Row | None:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jgd.core import tree
 from jgd.core.objective import Objective
@@ -204,15 +205,15 @@ class Stall:
     """Stop when the value or the step no longer moves at `patience` checks in a row.
 
     The step does not move if it changes no entry of x by more than xtol * (the largest entry of x):
-    with xtol = 0, if x is the same to the last bit. The value does not move if it changes by at most
-    ftol * max(|f|, 1), ftol > 0. A step that the method did not accept, or that it made at rate 0 before
+    with xtol = 0, if x is the same to the last bit. The value does not move if it changes by less
+    than ftol * max(|f|, 1). A step that the method did not accept, or that it made at rate 0 before
     x ever moved, does not count. STALLED, or PRECISION_LIMIT if x is the same to the last bit after the
     value had fallen, at a rate that is not 0.
     """
 
     ftol: Any = 0.0
     xtol: Any = 0.0
-    patience: Any = 8
+    patience: Any = np.int32(8)
 
     def init(self, f: Objective, point: Point) -> tuple[jax.Array, jax.Array, jax.Array]:
         """How many checks failed, whether x ever moved, and the value at the start.
@@ -228,7 +229,7 @@ class Stall:
         moved = moved | (step > 0)
         still = step <= jnp.asarray(self.xtol, step.dtype) * look.x_norm
         ftol = jnp.asarray(self.ftol, value.dtype)
-        flat = (ftol > 0) & (jnp.abs(value - look.old.value) <= ftol * jnp.maximum(jnp.abs(value), 1))
+        flat = jnp.abs(value - look.old.value) < ftol * jnp.maximum(jnp.abs(value), 1)
         failed = jnp.where(still | flat, count + 1, jnp.zeros_like(count))
         counts = look.accepted & (moved | (look.rate != 0))
         count = jnp.where(counts, failed, count)

@@ -99,7 +99,7 @@ CASES = {
         "fun must return a real float, got complex128",
     ),
     "an objective of nothing": (lambda: jgd.minimize(lambda x: None, X), TypeError, "fun must return a scalar, got None"),
-    "a pair unannounced": (lambda: jgd.minimize(pair, X), TypeError, "fun returns two things: pass has_aux=True"),
+    "a pair unannounced": (lambda: jgd.minimize(pair, X), TypeError, "fun returns two things: has_aux=True (--has-aux) says"),
     "an announced pair that is none": (
         lambda: jgd.minimize(square, X, has_aux=True),
         TypeError,
