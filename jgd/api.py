@@ -109,6 +109,7 @@ def minimize(
             _check_left(start.steps, max_steps)
             origin, x0 = (f"Went on from step {start.steps:,} of an earlier run.",), start.x0
     carry = _start(program, x0) if carry is None else _go_on(program, carry, MOST)
+    carry.status.block_until_ready()  # lets other threads run meanwhile, which reading a value may not
     best_motion = carry.motion
     if float(carry.motion.best_value) < float(carry.motion.point.value):
         best_motion = jax.block_until_ready(_best(program, carry))

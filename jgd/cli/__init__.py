@@ -15,14 +15,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit('The command line needs click: pip install "jgd[cli]".')
 
     from jgd.cli.app import cli
-    from jgd.cli.interrupt import watch
+    from jgd.cli.interrupt import leave, watch
 
     watch(INTERRUPTED)
     try:
         code = cli.main(arguments, prog_name="jgd", standalone_mode=False)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
-        sys.exit(INTERRUPTED)
+        leave(INTERRUPTED)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
