@@ -35,6 +35,12 @@ _HOME = {
     "Program": "jgd.driver.carry",
     "solve": "jgd.driver.solve",
     "compare": "jgd.study.compare",
+    "curvature": "jgd.study.curvature",
+    "convexity": "jgd.study.shape",
+    "is_convex_along": "jgd.study.shape",
+    "taylor": "jgd.study.shape",
+    "spectral_density": "jgd.study.shape",
+    "hessian_trace": "jgd.study.shape",
 }
 _MODULES = {"problems": "jgd.problems", "stop": "jgd.driver.stop"}
 
@@ -67,6 +73,12 @@ if TYPE_CHECKING:
     from jgd.searches.exact import exact as exact
     from jgd.searches.fixed import silver as silver
     from jgd.study.compare import compare as compare
+    from jgd.study.curvature import curvature as curvature
+    from jgd.study.shape import convexity as convexity
+    from jgd.study.shape import hessian_trace as hessian_trace
+    from jgd.study.shape import is_convex_along as is_convex_along
+    from jgd.study.shape import spectral_density as spectral_density
+    from jgd.study.shape import taylor as taylor
 
 __all__ = ["__version__", *_HOME, *_MODULES]
 

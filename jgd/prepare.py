@@ -25,6 +25,19 @@ NEWTON_LIMIT = 100
 
 def prepare(fun: Callable, x0: Any, method: Any, args: tuple, has_aux: bool) -> tuple[Objective, Any, Any]:
     """The objective, the start as arrays and the method, checked without compiling anything."""
+    if _traced((x0, args, method)):
+        raise TypeError(
+            "minimize cannot be differentiated, jitted or vmapped: x0, args or the method's numbers are "
+            "being traced. Use jgd.solve inside a program; derivatives of a solution are not available."
+        )
+    objective, x0 = prepare_objective(fun, x0, args, has_aux)
+    return objective, x0, as_method(method, x0)
+
+
+def prepare_objective(
+    fun: Callable, x: Any, args: tuple, has_aux: bool, name: str = "x0"
+) -> tuple[Objective, Any]:
+    """The objective and a point as arrays, checked without compiling anything; `name` is the point's."""
     if not callable(fun):
         raise TypeError(f"fun must be a function of x, got {type(fun).__name__}.")
     try:
@@ -38,23 +51,22 @@ def prepare(fun: Callable, x0: Any, method: Any, args: tuple, has_aux: bool) -> 
         raise TypeError(
             f"args must be a tuple of further arguments, got {type(args).__name__}; write args=(data,)."
         )
-    traced = [leaf for leaf in jax.tree.leaves((x0, args, method)) if isinstance(leaf, jax.core.Tracer)]
-    if traced:
-        raise TypeError(
-            "minimize cannot be differentiated, jitted or vmapped: x0, args or the method's numbers are "
-            "being traced. Use jgd.solve inside a program; derivatives of a solution are not available."
-        )
-    x0 = _floats(x0)
-    args = _arrays(args)
-    _check_fun(fun, x0, args, has_aux)
-    return Objective(fun, args, has_aux), x0, as_method(method, x0)
+    if _traced((x, args)):
+        raise TypeError(f"{name} or args are being traced: call this outside of jax.jit, grad and vmap.")
+    x, args = _floats(x, name), _arrays(args)
+    _check_fun(fun, x, args, has_aux)
+    return Objective(fun, args, has_aux), x
 
 
-def _floats(x0: Any) -> Any:
+def _traced(given: Any) -> bool:
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(given))
+
+
+def _floats(x0: Any, name: str) -> Any:
     """x0 with float arrays for leaves, or one sentence on what is wrong with it."""
     leaves, structure = jax.tree.flatten(x0)
     if not sum(np.size(leaf) for leaf in leaves):
-        raise ValueError("x0 has no entries: give a float array, or a pytree of them.")
+        raise ValueError(f"{name} has no entries: give a float array, or a pytree of them.")
     arrays: list[jax.Array] = []
     try:
         arrays += tree.strong(leaves)
@@ -62,7 +74,7 @@ def _floats(x0: Any) -> Any:
     except (TypeError, ValueError):
         floats = False
     if not floats:
-        _explain_leaves(x0)
+        _explain_leaves(x0, name)
     return jax.tree.unflatten(structure, arrays)
 
 
@@ -83,10 +95,10 @@ def _arrays(args: tuple) -> tuple:
         raise
 
 
-def _explain_leaves(x0: Any) -> None:
+def _explain_leaves(x0: Any, name: str) -> None:
     """Raise the sentence on the first leaf that is not a finite float array."""
     for path, leaf in jax.tree_util.tree_leaves_with_path(x0):
-        where = f"x0{jax.tree_util.keystr(path)}"
+        where = f"{name}{jax.tree_util.keystr(path)}"
         try:
             kind = jnp.asarray(leaf).dtype
         except (TypeError, ValueError):

@@ -9,13 +9,14 @@ ROOT = Path(__file__).parents[1] / "jgd"
 BELOW = {
     "core": set(),
     "linalg": {"core"},
+    "geometry": {"core", "linalg"},
     "directions": {"core", "linalg"},
     "searches": {"core", "linalg"},
     "methods": {"core", "linalg", "directions", "searches"},
     "driver": {"core"},
     "problems": {"core"},
     "front": {"core", "linalg", "directions", "searches", "methods", "driver"},
-    "study": {"core", "methods", "driver", "problems", "front"},
+    "study": {"core", "geometry", "methods", "driver", "problems", "front"},
     "cli": {"core", "methods", "driver", "problems", "front", "study"},
 }
 FILES = [path for path in sorted(ROOT.rglob("*.py")) if path != ROOT / "__init__.py"]

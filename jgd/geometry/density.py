@@ -1,0 +1,106 @@
+"""The density of a Hessian's spectrum and its trace, estimated from random vectors, by matfree."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jgd.core import tree
+from jgd.core.objective import Objective
+
+
+@dataclass(frozen=True, eq=False)
+class Density:
+    """How many of the n eigenvalues lie where: `density` integrates to 1 over `grid`.
+
+    `error` is the standard error of each entry over the random vectors; `width` is the standard deviation of
+    the Gaussians that stand for the single eigenvalues. `nodes` and `weights` (samples, steps) are the
+    quadrature itself, each row's weights summing to 1.
+    """
+
+    grid: np.ndarray
+    density: np.ndarray
+    error: np.ndarray
+    width: float
+    nodes: np.ndarray
+    weights: np.ndarray
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The sum of all eigenvalues, with its standard error over the random vectors."""
+
+    value: float
+    error: float
+    samples: int
+
+
+def _matfree() -> Any:
+    try:
+        import matfree.decomp
+        import matfree.stochtrace
+    except ImportError as error:
+        raise ImportError('Density and trace need matfree: pip install "jgd[curvature]".') from error
+    return matfree
+
+
+@partial(jax.jit, static_argnames=("steps", "samples"))
+def _quadrature(objective: Objective, x: Any, key: jax.Array, steps: int, samples: int) -> Any:
+    matfree = _matfree()
+    tridiagonal = matfree.decomp.tridiag_sym(steps, reortho="full", materialize=True, custom_vjp=False)
+    product = objective.hvp(x)
+
+    def rule(v: Any) -> tuple[jax.Array, jax.Array]:
+        T = tridiagonal(product, v).J_small
+        nodes, vectors = jnp.linalg.eigh(T)
+        return nodes, vectors[0] ** 2
+
+    with jax.numpy_dtype_promotion("standard"):
+        vectors = matfree.stochtrace.sampler_sphere(x, num=samples)(key)
+        return jax.lax.map(rule, vectors)
+
+
+@partial(jax.jit, static_argnames="samples")
+def _trace(objective: Objective, x: Any, key: jax.Array, samples: int) -> Any:
+    stochtrace = _matfree().stochtrace
+    product = objective.hvp(x)
+    with jax.numpy_dtype_promotion("standard"):
+        sampler = stochtrace.sampler_signs(x, num=1)
+        integrand = stochtrace.monte_carlo_trace()
+        one = stochtrace.estimator_monte_carlo(integrand, sampler)
+        return jax.lax.map(lambda k: one(product, k), jax.random.split(key, samples))
+
+
+def estimated(
+    objective: Objective, x: Any, *, steps: int, samples: int, points: int, width: float | None, seed: int
+) -> Density:
+    """Stochastic Lanczos quadrature: `samples` random vectors, `steps` products from each.
+
+    Reference: Ghorbani, Krishnan & Xiao (2019), An investigation into neural net optimization via Hessian
+    eigenvalue density, alg. 1; Ubaru, Chen & Saad (2017), Fast estimation of tr(f(A)) via stochastic Lanczos
+    quadrature.
+    """
+    steps = min(steps, tree.size(x))
+    nodes, weights = jax.device_get(_quadrature(objective, x, jax.random.key(seed), steps, samples))
+    nodes, weights = np.asarray(nodes, float), np.asarray(weights, float)
+    low, high = float(nodes.min()), float(nodes.max())
+    if width is None:
+        width = (high - low) / 50 if high > low else max(abs(high), 1.0) / 50
+    grid = np.linspace(low - 4 * width, high + 4 * width, points)
+    bells = np.exp(-(((grid - nodes[..., None]) / width) ** 2) / 2) / (width * np.sqrt(2 * np.pi))
+    each = np.sum(weights[..., None] * bells, axis=1)
+    error = each.std(axis=0, ddof=1) / np.sqrt(samples) if samples > 1 else np.full(points, np.nan)
+    return Density(grid, each.mean(axis=0), error, width, nodes, weights)
+
+
+def trace(objective: Objective, x: Any, *, samples: int, seed: int) -> Trace:
+    """Hutchinson's estimate: the mean of v.H v over vectors v of random signs.
+
+    Reference: Hutchinson (1989), A stochastic estimator of the trace of the influence matrix.
+    """
+    drawn = np.asarray(_trace(objective, x, jax.random.key(seed), samples), float)
+    error = drawn.std(ddof=1) / np.sqrt(samples) if samples > 1 else np.nan
+    return Trace(float(drawn.mean()), float(error), samples)
