@@ -34,6 +34,7 @@ _HOME = {
     "Recorder": "jgd.driver.recorder",
     "Program": "jgd.driver.carry",
     "solve": "jgd.driver.solve",
+    "curvature_gauge": "jgd.geometry.gauge",
     "compare": "jgd.study.compare",
     "curvature": "jgd.study.curvature",
     "convexity": "jgd.study.shape",
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from jgd.driver.carry import Program as Program
     from jgd.driver.recorder import Recorder as Recorder
     from jgd.driver.solve import solve as solve
+    from jgd.geometry.gauge import curvature_gauge as curvature_gauge
     from jgd.methods.descent import Descent as Descent
     from jgd.methods.optax import from_optax as from_optax
     from jgd.methods.recipes import adam as adam

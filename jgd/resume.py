@@ -28,8 +28,10 @@ def resumed(before: Program, carry: Carry, program: Program) -> tuple[Carry | No
     memory = program.stop.resume(before.stop, carry.memory, program.objective, point)
     status = jnp.full_like(carry.status, Status.RUNNING)
     carry = dataclasses.replace(carry, status=status, memory=memory)
-    if before.recorder != program.recorder:
-        carry = dataclasses.replace(carry, history=empty_history(program, carry.motion))
+    if jax.tree.structure(before.recorder) != jax.tree.structure(program.recorder):
+        gauge = None if program.gauge is None else program.gauge.init(program.objective, point)
+        motion = dataclasses.replace(carry.motion, gauge=gauge)
+        carry = dataclasses.replace(carry, motion=motion, history=empty_history(program, motion))
     if not _alike(carry, jax.eval_shape(begin, program, point.x)):
         return None, "its numbers are of another dtype"
     return carry, ""

@@ -97,6 +97,29 @@ class Search(Protocol):
         ...
 
 
+class Gauge(Protocol):
+    """What a recorder measures of a run beside what every history has."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of its columns."""
+        ...
+
+    def init(self, f: "Objective", point: Point) -> Any:
+        """The memory before the first step."""
+        ...
+
+    def follow(self, old: Point, new: Point, memory: Any) -> Any:
+        """The memory after a step; made at every step, so it should be cheap."""
+        ...
+
+    def read(
+        self, f: "Objective", old: Point, new: Point, rate: Any, memory: Any
+    ) -> tuple[tuple[Any, ...], Any]:
+        """The columns of a recorded step and the memory after it; at the start old is new."""
+        ...
+
+
 def reported(part: Any, state: Any) -> dict[str, jax.Array]:
     """The columns that a method, a direction or a search adds to the history by its `report(state)`.
 

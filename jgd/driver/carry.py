@@ -6,7 +6,7 @@ import jax
 
 from jgd.core.objective import Objective
 from jgd.core.record import record
-from jgd.core.types import Method, Point
+from jgd.core.types import Gauge, Method, Point
 from jgd.driver.recorder import Recorder, Row
 from jgd.driver.stop import Stop
 
@@ -28,6 +28,11 @@ class Program:
         """The finer one of the grids of rows and of checks, on which blocks end."""
         return max((self.recorder or GRID).exponent, GRID.exponent)
 
+    @property
+    def gauge(self) -> Gauge | None:
+        """What measures the run, if anything does."""
+        return None if self.recorder is None else self.recorder.gauge
+
 
 @record
 class Position:
@@ -42,8 +47,8 @@ class Position:
 class Motion:
     """What one step changes: the position, what the method reported of the step, and sums.
 
-    `counts` are the sums of `COUNTS` so far, `best_value` is the lowest value so far. Inside the loop the
-    columns that no step changes are None.
+    `counts` are the sums of `COUNTS` so far, `best_value` is the lowest value so far, `gauge` what the
+    recorder's gauge remembers. Inside the loop the columns that no step changes are None.
     """
 
     at: Position
@@ -52,6 +57,7 @@ class Motion:
     status: Any
     counts: Any
     best_value: jax.Array
+    gauge: Any = None
 
     @property
     def k(self) -> jax.Array:

@@ -9,7 +9,7 @@ from jax import lax
 
 from jgd.core import tree
 from jgd.core.record import record, static
-from jgd.core.types import Point
+from jgd.core.types import Gauge, Point
 
 COUNTS = ("values", "grads", "hvps", "hessians", "rejected")
 
@@ -47,7 +47,7 @@ class Row:
 
 @record
 class Recorder:
-    """How much to record: `rows` rows (a power of two), and x itself if `x` is set.
+    """How much to record: `rows` rows (a power of two), x itself if `x` is set, and what a `gauge` measures.
 
     Step k has a row while k is a multiple of 2^s, the stride, which doubles when the rows are full.
     With j = k >> s and t = s mod r, rows = 2^r, it is written at ((j << t) | (j >> (r - t))) mod rows,
@@ -56,6 +56,7 @@ class Recorder:
 
     rows: int = static(default=64)
     x: bool = static(default=False)
+    gauge: Gauge | None = None
 
     def __post_init__(self) -> None:
         """Check `rows`."""

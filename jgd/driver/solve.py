@@ -22,7 +22,7 @@ from jgd.core import tree
 from jgd.core.status import Status
 from jgd.driver.carry import GRID, Carry, Motion, Position, Program
 from jgd.driver.recorder import has_row, steps_to_row
-from jgd.driver.steps import StepLoop, empty_history, row_of
+from jgd.driver.steps import StepLoop, empty_history, read_gauge, row_of
 from jgd.driver.stop import Look, Stop
 
 
@@ -53,8 +53,11 @@ def _settle(steps: StepLoop, start: Carry, motion: Motion) -> tuple[Carry, jax.A
     checks = jax.tree.map(partial(jnp.where, due), memory, checks)
     history, recorder = start.history, program.recorder
     if recorder is not None and history is not None:
-        row = row_of(program, now, progress.grad_norm, step_norm)
-        history = recorder.write(history, row, fresh & has_row(now.k, recorder.exponent))
+        recorded = fresh & has_row(now.k, recorder.exponent)
+        measured, gauge = read_gauge(program, before, now, recorded)
+        motion = dataclasses.replace(motion, gauge=gauge)
+        row = row_of(program, now, progress.grad_norm, step_norm, measured)
+        history = recorder.write(history, row, recorded)
 
     status = program.stop.verdict(f, progress, tests)
     for other in (now.status, checked):
@@ -88,6 +91,7 @@ def begin(program: Program, x0: Any) -> Carry:
         status=jnp.asarray(Status.RUNNING, jnp.int32),
         counts=jnp.asarray(np.array([1, 1, 0, 0, 0], np.int32)),
         best_value=point.value,
+        gauge=None if program.gauge is None else program.gauge.init(f, point),
     )
     return Carry(
         motion=motion,
@@ -147,7 +151,7 @@ def best(program: Program, carry: Carry) -> Motion:
     Should the block not come by that value again to the last bit, it is run a third time, to the best value
     it did come by.
     """
-    program = dataclasses.replace(program, stop=Stop((), ()))
+    program = dataclasses.replace(program, stop=Stop((), ()), recorder=None)
     origin, running = carry.best_origin, jnp.zeros_like(carry.status)
     start = dataclasses.replace(
         carry.motion,
@@ -155,12 +159,13 @@ def best(program: Program, carry: Carry) -> Motion:
         status=running,
         counts=jnp.zeros_like(carry.motion.counts),
         best_value=origin.point.value,
+        gauge=None,
     )
 
     def again(state: tuple[Motion, jax.Array]) -> tuple[Motion, jax.Array]:
         seen, floor = state
         motion = dataclasses.replace(start, counts=seen.counts)
-        begun = dataclasses.replace(carry, motion=motion, status=running, memory=((), ()))
+        begun = dataclasses.replace(carry, motion=motion, status=running, memory=((), ()), history=None)
         seen = run(program, begun, carry.motion.k, floor).motion
         return seen, seen.best_value
 

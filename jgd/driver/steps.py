@@ -89,7 +89,9 @@ class StepLoop:
         if "counts" not in self.settled:
             own = jnp.stack([jnp.asarray(getattr(info, name), jnp.int32) for name in COUNTS])
             counts = counts + self.paid + own
-        value = following.point.value
+        value, gauge = following.point.value, now.gauge
+        if self.program.gauge is not None:
+            gauge = self.program.gauge.follow(now.point, following.point, gauge)
         return self.vary(
             Motion(
                 at=following,
@@ -98,6 +100,7 @@ class StepLoop:
                 status=jnp.asarray(info.status, jnp.int32),
                 counts=counts,
                 best_value=jnp.where(value < now.best_value, value, now.best_value),
+                gauge=gauge,
             )
         )
 
@@ -138,25 +141,41 @@ def _report(program: Program, state: Any) -> dict[str, jax.Array]:
 
 def names(program: Program, carry: Carry) -> tuple[str, ...]:
     """The names of a history's real columns, in their order."""
-    return (*COLUMNS, *_report(program, carry.motion.at.state))
+    measured = () if program.gauge is None else program.gauge.columns
+    return (*COLUMNS, *_report(program, carry.motion.at.state), *measured)
 
 
-def _reals(program: Program, motion: Motion, grad_norm: Any, step_norm: Any) -> list[Any]:
+def _reals(program: Program, motion: Motion, grad_norm: Any, step_norm: Any, measured: Any) -> list[Any]:
     """The real columns of a step, those of `names`."""
     own = _report(program, motion.at.state).values()
-    return [motion.point.value, grad_norm, step_norm, motion.rate, motion.accepted, *own]
+    return [motion.point.value, grad_norm, step_norm, motion.rate, motion.accepted, *own, *measured]
 
 
-def row_of(program: Program, motion: Motion, grad_norm: jax.Array, step_norm: jax.Array) -> Row:
+def row_of(program: Program, motion: Motion, grad_norm: Any, step_norm: Any, measured: Any) -> Row:
     """The row of a step."""
-    reals = _reals(program, motion, grad_norm, step_norm)
+    reals = _reals(program, motion, grad_norm, step_norm, measured)
     return (program.recorder or GRID).row(motion.k, motion.point, reals, motion.counts)
 
 
+def read_gauge(program: Program, old: Motion, new: Motion, due: jax.Array) -> tuple[list[jax.Array], Any]:
+    """What the gauge measures of a step that is to be recorded, and its memory; nothing without one."""
+    gauge, f = program.gauge, program.objective
+    if gauge is None:
+        return [], new.gauge
+    dtype = tree.scalar_dtype(new.point.x)
+
+    def read() -> tuple[list[jax.Array], Any]:
+        measured, memory = gauge.read(f, old.point, new.point, new.rate, new.gauge)
+        return [jnp.asarray(one, dtype) for one in measured], memory
+
+    return lax.cond(due, read, lambda: ([jnp.zeros((), dtype)] * len(gauge.columns), new.gauge))
+
+
 def last_row(program: Program, carry: Carry) -> Row:
-    """The row of the step that a run is at, in NumPy; the step's length is not known any more."""
+    """The row of the step that a run is at, in NumPy; what was not measured of it is NaN."""
     motion, history = carry.motion, carry.history
-    reals = jax.device_get(_reals(program, motion, carry.grad_norm, np.nan))
+    unknown = [np.nan] * (0 if program.gauge is None else len(program.gauge.columns))
+    reals = jax.device_get(_reals(program, motion, carry.grad_norm, np.nan, unknown))
     wholes = np.concatenate([[motion.k], motion.counts])
     x = [np.ravel(leaf) for leaf in jax.tree.leaves(motion.point.x)]
     recorded = history is not None and history.x is not None
@@ -167,5 +186,6 @@ def empty_history(program: Program, motion: Motion) -> Row | None:
     """The history before its first row; None if nothing is recorded."""
     if program.recorder is None:
         return None
-    norm = jnp.zeros((), tree.scalar_dtype(motion.point.x))
-    return program.recorder.empty(jax.eval_shape(partial(row_of, program), motion, norm, norm))
+    one = jnp.zeros((), tree.scalar_dtype(motion.point.x))
+    measured = [] if program.gauge is None else [one] * len(program.gauge.columns)
+    return program.recorder.empty(jax.eval_shape(partial(row_of, program), motion, one, one, measured))

@@ -71,6 +71,18 @@ def _dot(a: jax.Array, b: jax.Array) -> jax.Array:
     return jnp.dot(a, b, precision=lax.Precision.HIGHEST)
 
 
+def small_eigh(t: Tridiagonal) -> tuple[jax.Array, jax.Array]:
+    """Eigenvalues of T, ascending, and its eigenvectors as columns, for use in a program.
+
+    Rows beyond `done` are made eigenvalues of their own below all others.
+    """
+    known = jnp.arange(t.diagonal.size) < t.done
+    low = -jnp.max(jnp.abs(t.diagonal)) - 2 * jnp.max(jnp.abs(t.below)) - 1
+    diagonal = jnp.where(known, t.diagonal, low)
+    below = jnp.where(known[1:], t.below[:-1], jnp.zeros_like(t.below[:-1]))
+    return jnp.linalg.eigh(jnp.diag(diagonal) + jnp.diag(below, 1) + jnp.diag(below, -1))
+
+
 def ritz(t: Tridiagonal) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The eigenvalues theta of T, ascending, its eigenvectors s as columns, the residuals |A y - theta y|.
 
