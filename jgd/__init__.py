@@ -37,6 +37,11 @@ _HOME = {
     "curvature_gauge": "jgd.geometry.gauge",
     "compare": "jgd.study.compare",
     "curvature": "jgd.study.curvature",
+    "explain": "jgd.study.explain",
+    "spectrum_figure": "jgd.study.curvature_plots",
+    "slices_figure": "jgd.study.curvature_plots",
+    "rate_figure": "jgd.study.gauge_plots",
+    "sharpness_figure": "jgd.study.gauge_plots",
     "convexity": "jgd.study.shape",
     "is_convex_along": "jgd.study.shape",
     "taylor": "jgd.study.shape",
@@ -76,6 +81,11 @@ if TYPE_CHECKING:
     from jgd.searches.fixed import silver as silver
     from jgd.study.compare import compare as compare
     from jgd.study.curvature import curvature as curvature
+    from jgd.study.curvature_plots import slices_figure as slices_figure
+    from jgd.study.curvature_plots import spectrum_figure as spectrum_figure
+    from jgd.study.explain import explain as explain
+    from jgd.study.gauge_plots import rate_figure as rate_figure
+    from jgd.study.gauge_plots import sharpness_figure as sharpness_figure
     from jgd.study.shape import convexity as convexity
     from jgd.study.shape import hessian_trace as hessian_trace
     from jgd.study.shape import is_convex_along as is_convex_along

@@ -79,6 +79,8 @@ METHODS: dict[str, Callable[[Problem], Any]] = {
     ),
     "gradient_descent-armijo": lambda p: jgd.gradient_descent(jgd.armijo(100 * rate(p))),
     "gradient_descent-exact": lambda p: jgd.gradient_descent(jgd.exact()),
+    "gradient_descent-auto": lambda p: jgd.gradient_descent("auto"),
+    "heavy_ball-auto": lambda p: jgd.heavy_ball("auto", best_momentum(p)),
     "gradient_descent-silver": lambda p: jgd.gradient_descent(jgd.silver(0.7 * rate(p))),
     "gradient_descent-momentum": lambda p: jgd.gradient_descent(rate(p), momentum=0.8),
     "gradient_descent-nesterov": lambda p: jgd.gradient_descent(rate(p), 0.8, nesterov=True),

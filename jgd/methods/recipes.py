@@ -15,18 +15,26 @@ from jgd.methods.descent import Descent
 from jgd.methods.optax import OptaxMethod, from_optax
 from jgd.searches.armijo import Armijo
 from jgd.searches.fixed import Fixed, Scheduled
+from jgd.searches.measured import Measured
 
 
-def _search(learning_rate: Any) -> Any:
-    """The search that a learning rate stands for: a number, a schedule, or a search as it is."""
+def _search(learning_rate: Any, measured: Measured) -> Any:
+    """The search that a learning rate stands for: a number, a schedule, "auto", or a search as it is."""
     if learning_rate is None:
         return Armijo()
+    if isinstance(learning_rate, str) and learning_rate == "auto":
+        return measured
     if hasattr(learning_rate, "init") and callable(learning_rate):
         return learning_rate
     if callable(learning_rate):
         return Scheduled(_schedule(learning_rate))
     check.number("learning_rate", learning_rate, above=0)
     return Fixed(learning_rate)
+
+
+def _measured_heavy_ball(momentum: Any) -> Measured:
+    """0.7 (1 + sqrt beta)^2/lambda max: well inside of what a quadratic bears, since others bear less."""
+    return Measured(scale=0.7 * (1 + momentum**0.5) ** 2, tilt=0.0)
 
 
 def _schedule(schedule: Callable) -> Callable:
@@ -51,8 +59,9 @@ def gradient_descent(learning_rate: Any = None, momentum: Any = None, nesterov: 
 
     Args:
       learning_rate: a positive number (in units of x per unit of gradient), an optax schedule
-        `step -> rate`, or a search (`jgd.armijo()`, `jgd.exact()`, `jgd.silver(1/L)`). None, the
-        default, is Armijo backtracking.
+        `step -> rate`, a search (`jgd.armijo()`, `jgd.exact()`, `jgd.silver(1/L)`), or "auto": the rate that
+        the Hessian's eigenvalues allow, measured as the run goes: without momentum 1.95/(lambda max +
+        lambda min). None, the default, is Armijo backtracking.
       momentum: None for none; else beta in [0, 1), and v <- beta v - grad, x+ = x + rate v.
       nesterov: with momentum, take the gradient at the look-ahead point.
 
@@ -67,14 +76,16 @@ def gradient_descent(learning_rate: Any = None, momentum: Any = None, nesterov: 
     >>> result.status.name
     'CONVERGED'
     """
-    search = _search(learning_rate)
     if momentum is None:
         if nesterov:
             raise ValueError("nesterov=True needs a momentum, for example momentum=0.9.")
-        return Descent(Steepest(), search, "gradient_descent")
+        return Descent(Steepest(), _search(learning_rate, Measured(scale=1.95)), "gradient_descent")
     check.number("momentum", momentum, least=0, below=1)
-    direction = LookAhead(momentum) if nesterov else HeavyBall(momentum)
-    return Descent(direction, search, "gradient_descent")
+    if nesterov:
+        search = _search(learning_rate, Measured(scale=1.0, tilt=0.0))
+        return Descent(LookAhead(momentum), search, "gradient_descent")
+    search = _search(learning_rate, _measured_heavy_ball(momentum))
+    return Descent(HeavyBall(momentum), search, "gradient_descent")
 
 
 def heavy_ball(learning_rate: Any, momentum: Any = 0.9) -> Descent:
@@ -82,13 +93,16 @@ def heavy_ball(learning_rate: Any, momentum: Any = 0.9) -> Descent:
 
     On a quadratic with eigenvalues in [mu, L] the best constants are
     learning_rate = 4/(sqrt L + sqrt mu)^2 and momentum = ((sqrt kappa - 1)/(sqrt kappa + 1))^2,
-    kappa = L/mu. On other convex functions they may cycle for ever.
+    kappa = L/mu. On other convex functions they may cycle for ever. learning_rate="auto" is
+    0.7 (1 + sqrt momentum)^2/L with L measured as the run goes; f never rises, and where the velocity leads
+    uphill it is dropped.
 
     Raises TypeError or ValueError for a rate that is not positive or a momentum outside [0, 1).
     Reference: Polyak (1964), Some methods of speeding up the convergence of iteration methods.
     """
     check.number("momentum", momentum, least=0, below=1)
-    return Descent(HeavyBall(momentum), _search(learning_rate), "heavy_ball")
+    search = _search(learning_rate, _measured_heavy_ball(momentum))
+    return Descent(HeavyBall(momentum), search, "heavy_ball")
 
 
 def nesterov(learning_rate: Any, momentum: Any = None) -> Descent:
@@ -96,15 +110,16 @@ def nesterov(learning_rate: Any, momentum: Any = None) -> Descent:
 
     h is `learning_rate`, best 1/L. `momentum` is beta in [0, 1), for a strongly convex function best
     (sqrt kappa - 1)/(sqrt kappa + 1); None, the default, lets it grow as (t_k - 1)/t_{k+1}, for convex
-    functions. The Point of the run is y, where the gradient is taken.
+    functions. The Point of the run is y, where the gradient is taken. learning_rate="auto" is 1/L with L
+    measured as the run goes; f never rises, and where the momentum leads uphill it is dropped.
 
     Raises TypeError or ValueError for a rate that is not positive or a momentum outside [0, 1).
     Reference: Nesterov (1983); Nesterov (2004), Introductory Lectures, scheme 2.2.11.
     """
     if momentum is None:
-        return Descent(Accelerated(), _search(learning_rate), "nesterov")
+        return Descent(Accelerated(), _search(learning_rate, Measured(scale=1.0, tilt=0.0)), "nesterov")
     check.number("momentum", momentum, least=0, below=1)
-    return Descent(LookAhead(momentum), _search(learning_rate), "nesterov")
+    return Descent(LookAhead(momentum), _search(learning_rate, Measured(scale=1.0, tilt=0.0)), "nesterov")
 
 
 def ogm(steps: int, learning_rate: Any) -> Descent:

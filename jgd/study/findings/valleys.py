@@ -1,0 +1,144 @@
+"""What the shape of a valley does: zigzag, scales, narrowness, flatness."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jgd.core import tree
+from jgd.geometry import stability
+from jgd.methods.recipes import gradient_descent
+from jgd.notes import REMAINS, remaining
+from jgd.study.evidence import CUT_SHORT, Evidence
+from jgd.study.finding import Finding
+
+NARROW = 100.0
+"""From this condition number on a valley is called narrow."""
+
+SAFE = 0.95
+"""The share of a theoretical best rate that is advised."""
+
+
+def zigzag(e: Evidence, found: tuple[str, ...]) -> Finding | None:
+    """Successive gradients at right angles: the zigzag of an exact search."""
+    cosines = np.abs(e.last("cosine"))
+    if not e.exact_search or cosines.size < 2 or np.median(cosines) > 0.1 or found:
+        return None
+    condition = e.curvature.condition
+    factor = ((condition - 1) / (condition + 1)) ** 2 if np.isfinite(condition) else float("nan")
+    values = e.last("value", 0.5)
+    steps = e.trail["step"][-len(values) :]
+    rate = float("nan")
+    if values.size > 2 and values[0] > values[-1] > 0:
+        rate = float((values[-2] / values[0]) ** (1 / max(1, steps[-2] - steps[0])))
+    method, name = e.second_order
+    return Finding(
+        "zigzag",
+        f"The exact search zigzags: successive gradients stand at right angles (median |cosine| "
+        f"{np.median(cosines):.2g}), and in a valley of condition number {condition:.4g} f shrinks by no "
+        f"better "
+        f"than {factor:.6g} a step in the worst case.",
+        {"cosine": float(np.median(cosines)), "condition": condition, "factor": factor, "measured": rate},
+        f"Use curvature: {name}.",
+        {"method": method},
+    )
+
+
+def bad_scaling(e: Evidence, found: tuple[str, ...]) -> Finding | None:
+    """Parameters of different scales: scaled by its own curvature each, the condition number falls."""
+    if e.eigen is None or not e.descends or e.result.status not in CUT_SHORT:
+        return None
+    if {"rate-over-limit", "edge-of-stability", "no-minimizer"} & set(found):
+        return None
+    values, vectors = e.eigen
+    hessian = (vectors * values) @ vectors.T
+    diagonal = np.diagonal(hessian)
+    if not (values[0] > 0 and diagonal.min() > 0):
+        return None
+    scales = 1 / np.sqrt(diagonal)
+    scaled = np.linalg.eigvalsh(hessian * scales[:, None] * scales)
+    before, after = values[-1] / values[0], scaled[-1] / scaled[0]
+    if not (before >= NARROW and after <= before / 10):
+        return None
+    flat, unravel = tree.ravel(e.result.x0)
+    factors, o = unravel(jnp.asarray(scales, flat.dtype)), e.objective
+
+    def rescaled(z: Any, *args: Any) -> Any:
+        return o.fun(jax.tree.map(jnp.multiply, z, factors), *args)
+
+    start = jax.tree.map(jnp.divide, e.result.x0, factors)
+    rate = SAFE * 2 / (scaled[-1] + scaled[0])
+    return Finding(
+        "bad-scaling",
+        f"The parameters are badly scaled: the condition number is {before:.4g}, and {after:.4g} once "
+        f"each is "
+        "divided by the root of its own curvature (standardizing features does much the same); what is "
+        "left is "
+        "their interaction, which no scaling of single parameters takes away.",
+        {"condition": float(before), "after_scaling": float(after)},
+        f"Scale them, and a rate of {rate:.3g} will do; or use a method that scales by itself.",
+        {"fun": rescaled, "x0": start, "method": gradient_descent(rate)},
+    )
+
+
+def narrow_valley(e: Evidence, found: tuple[str, ...]) -> Finding | None:
+    """A large condition number: what is left of the error lies along the flattest direction."""
+    condition = e.curvature.condition
+    if not (e.descends and NARROW <= condition < np.inf) or e.result.status not in CUT_SHORT:
+        return None
+    if {"rate-over-limit", "edge-of-stability", "rate-too-small", "no-minimizer", "zigzag"} & set(found):
+        return None
+    low, high = e.curvature.lowest.value, e.curvature.highest.value
+    rate = e.rate if np.isfinite(e.rate) else float(np.nanmedian(e.last("rate"))) if e.trail else np.nan
+    left = _left(e, rate)
+    told = f": expect some {left:,.0f} more steps" if np.isfinite(left) else ""
+    method, name = e.second_order
+    return Finding(
+        "narrow-valley",
+        f"The valley is narrow, of condition number {condition:.4g}. The remaining error lies along "
+        f"lambda min = "
+        f"{low:.4g}, 1/{condition:,.0f} of lambda max = {high:.6g}, for which one rate for all directions "
+        f"is too "
+        f"small{told}.",
+        {"condition": condition, "lambda_min": low, "lambda_max": high, "steps_left": left},
+        f"Use curvature: {name}; or momentum.",
+        {"method": method},
+    )
+
+
+def _left(e: Evidence, rate: float) -> float:
+    """Steps until the gradient test is met, were f quadratic."""
+    if e.family == "gradient_descent":
+        return e.steps_left(rate)
+    if not np.isfinite(rate):
+        return float("inf")
+    c = e.curvature
+    prediction = stability.predicted(e.family, c.lowest.value, c.highest.value, rate, e.momentum)
+    return prediction.steps(e.result.tolerances.grad / e.result.grad_norm)
+
+
+def flat_valley(e: Evidence, found: tuple[str, ...]) -> Finding | None:
+    """Hardly any curvature in some direction: a small gradient says little of how far it is."""
+    if found or not (e.result.success or e.nearly_critical):
+        return None
+    low, high = e.curvature.lowest, e.curvature.highest
+    share = remaining(e.result)
+    flat = abs(low.value) <= max(1e-6 * high.value, 10 * low.residual) if high.value > 0 else True
+    if not (flat or share > REMAINS):
+        return None
+    gtol = 1e-4 * e.result.tolerances.grad
+    return Finding(
+        "flat-valley",
+        f"The valley is flat: lambda min = {low.value:.3g} against lambda max = {high.value:.3g}, so a "
+        f"gradient of "
+        f"{e.result.grad_norm:.1e} says little of how far the minimum is"
+        + (
+            f"; at the pace of the last steps some {share:.0%} of the way is left."
+            if share > REMAINS
+            else "."
+        ),
+        {"lambda_min": low.value, "lambda_max": high.value, "remaining": share},
+        f"Ask for more, for example gtol={gtol:.1g}; values may agree long before x does.",
+        {"gtol": gtol, "max_steps": 100 * max(100, e.result.steps)},
+    )

@@ -1,0 +1,112 @@
+"""In which regime a run was: overall, and along single directions."""
+
+import dataclasses
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import numpy as np
+
+from jgd.core import tree
+from jgd.core.status import Status
+from jgd.driver.carry import Program
+from jgd.driver.solve import begin, run
+from jgd.driver.stop import Stop
+from jgd.study.evidence import Evidence
+
+MORE = 8
+"""Steps made beyond the end to see how the gradient changes along each direction."""
+
+SHOWN = 4
+"""Directions that are told of."""
+
+EVEN = 1e-3
+"""A gradient that keeps its size to this share along a direction oscillates for ever."""
+
+
+@dataclass(frozen=True)
+class Direction:
+    """How gradient descent went along an eigenvector.
+
+    `rate_curvature` is eta lambda; `ratio` the factor of the gradient along it from one step to the next, as
+    measured, 1 - eta lambda on a quadratic; `regime` in a word: `monotone`, `overshooting`, `oscillating` or
+    `diverging`.
+    """
+
+    eigenvalue: float
+    rate_curvature: float
+    ratio: float
+    regime: str
+
+    def __str__(self) -> str:
+        """The direction in a line."""
+        return (
+            f"lambda = {self.eigenvalue:.6g}: eta lambda = {self.rate_curvature:.4g}, "
+            f"gradient times {self.ratio:.4g} a step, {self.regime}"
+        )
+
+
+def _word(ratio: float) -> str:
+    if abs(ratio) > 1 + EVEN:
+        return "diverging"
+    if ratio < -1 + EVEN:
+        return "oscillating"
+    return "overshooting" if ratio < 0 else "monotone"
+
+
+def regime(e: Evidence) -> str:
+    """`diverging`, `oscillating`, `zigzag`, `overshooting` or `monotone`; empty where it cannot be told.
+
+    Told by the cosines of successive gradients in the last quarter of the steps and by whether f still fell.
+    """
+    cosines, decreases = e.last("cosine"), e.last("decrease_ratio")
+    if e.result.status == Status.DIVERGED or (e.broken and float(e.result.value) > e.result.first_value):
+        return "diverging"
+    if cosines.size < 2 or not e.descends:
+        return ""
+    if e.backwards > 0.9:
+        return "oscillating" if np.median(np.abs(decreases)) < 0.05 else "overshooting"
+    if np.median(np.abs(cosines)) < 0.2:
+        return "zigzag"
+    return "overshooting" if e.backwards > 0.5 else "monotone"
+
+
+def directions(e: Evidence) -> tuple[Direction, ...]:
+    """The steepest and the flattest eigenvectors, for gradient descent with a constant rate."""
+    plain = e.family == "gradient_descent" and np.isfinite(e.rate)
+    if not plain or e.result.status == Status.NONFINITE_START or e.eigen is None:
+        return ()
+    values, vectors = e.eigen
+    shown = list(range(values.size))[::-1]
+    if len(shown) > SHOWN:
+        shown = [*shown[: SHOWN // 2], *shown[-SHOWN // 2 :]]
+    grads = _grads(e, MORE)
+    told = []
+    for i in shown:
+        parts = grads @ vectors[:, i]
+        ratios = parts[1:] / np.where(parts[:-1] == 0, np.nan, parts[:-1])
+        noise = 1e4 * np.finfo(e.result.dtype).eps * abs(values[-1]) * e.length
+        ratios = ratios[np.isfinite(ratios) & (np.abs(parts[:-1]) > noise)]
+        if ratios.size:
+            ratio = float(np.exp(np.mean(np.log(np.abs(ratios))))) * float(np.sign(np.median(ratios)))
+            told.append(Direction(float(values[i]), float(e.rate * values[i]), ratio, _word(ratio)))
+    return tuple(told)
+
+
+def _grads(e: Evidence, steps: int) -> np.ndarray:
+    """The gradients of some further steps, one a row, those of numbers."""
+    program = dataclasses.replace(e.result.program, stop=Stop((), ()), recorder=None)
+    grads = np.asarray(_follow(program, e.x, steps), float)
+    return grads[np.isfinite(grads).all(axis=1)]
+
+
+@partial(jax.jit, static_argnames="steps")
+def _follow(program: Program, x: object, steps: int) -> jax.Array:
+    def step(carry: object, _: None) -> tuple:
+        after = run(program, carry, carry.motion.k + 1)  # type: ignore[attr-defined]
+        return after, tree.ravel(after.motion.point.grad)[0]
+
+    start = run(program, begin(program, x), 0)
+    first = tree.ravel(start.motion.point.grad)[0][None]
+    _, further = jax.lax.scan(step, start, None, steps)
+    return jax.numpy.concatenate([first, further])
