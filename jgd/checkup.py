@@ -118,11 +118,12 @@ def _differences(objective: Objective, x: Any, point: Any, seed: int) -> str:
     for direction in np.random.default_rng(seed).standard_normal((DIRECTIONS, flat.size)):
         d = direction / np.max(np.abs(direction))
         slope = float(grad @ d)
-        estimates = []
+        estimates, largest = [], abs(float(point.value))
         for step in (eps ** (1 / 3) * scale, 4 * eps ** (1 / 3) * scale):
             ahead, behind = (float(value(flat + jnp.asarray(s * step * d, flat.dtype))) for s in (1, -1))
             estimates.append((ahead - behind) / (2 * step))
-        noise = 8 * eps * abs(float(point.value)) / (eps ** (1 / 3) * scale)
+            largest = max(largest, abs(ahead), abs(behind))
+        noise = 8 * eps * largest / (eps ** (1 / 3) * scale)
         doubt = 4 * abs(estimates[0] - estimates[1]) + noise + 1e-3 * abs(slope)
         error = abs(slope - estimates[0])
         unknown |= not np.isfinite(estimates).all()

@@ -54,7 +54,7 @@ def prepare_objective(
     if _traced((x, args)):
         raise TypeError(f"{name} or args are being traced: call this outside of jax.jit, grad and vmap.")
     x, args = _floats(x, name), _arrays(args)
-    _check_fun(fun, x, args, has_aux)
+    _check_fun(fun, x, args, has_aux, name)
     return Objective(fun, args, has_aux), x
 
 
@@ -117,7 +117,7 @@ _checked: "weakref.WeakKeyDictionary[Callable, set]" = weakref.WeakKeyDictionary
 """The shapes that each function was found to be right for."""
 
 
-def _check_fun(fun: Callable, x0: Any, args: tuple, has_aux: bool) -> None:
+def _check_fun(fun: Callable, x0: Any, args: tuple, has_aux: bool, name: str) -> None:
     """One sentence if fun does not take x0 and args or does not return a real scalar."""
     leaves, structure = jax.tree.flatten((x0, args))
     key = (structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves), has_aux)
@@ -126,12 +126,12 @@ def _check_fun(fun: Callable, x0: Any, args: tuple, has_aux: bool) -> None:
     except TypeError:
         known = set()
     if key not in known:
-        _check_arity(fun, x0, args)
+        _check_arity(fun, x0, args, name)
         _check_output(fun, x0, args, has_aux)
         known.add(key)
 
 
-def _check_arity(fun: Callable, x0: Any, args: tuple) -> None:
+def _check_arity(fun: Callable, x0: Any, args: tuple, name: str) -> None:
     try:
         signature = inspect.signature(fun)
     except (TypeError, ValueError):
@@ -140,7 +140,7 @@ def _check_arity(fun: Callable, x0: Any, args: tuple) -> None:
         signature.bind(x0, *args)
     except TypeError as error:
         raise TypeError(
-            f"fun{signature} cannot be called with x0 and {len(args)} further arguments ({error}); "
+            f"fun{signature} cannot be called with {name} and {len(args)} further arguments ({error}); "
             "data is passed as args=(...) or bound beforehand by functools.partial."
         ) from None
 

@@ -31,3 +31,24 @@ def test_a_first_answer_traces_the_objective_at_most_twice(capsys):
     assert first_answers(2, rounds=1)["jgd"] > 0
     traces = capsys.readouterr().out.splitlines()[-1]
     assert int(traces.split("jgd ")[1].split()[0]) <= 2
+
+
+def test_measured_rates_are_compared_with_the_best_of_a_sweep(capsys, tmp_path):
+    from experiments.benchmarks.auto import main
+
+    rows = main(["--quick", "--json", str(tmp_path / "rows.json")])
+    assert [row["problem"] for row in rows] == ["valley", "quadratic-100", "quadratic-100-rotated"]
+    assert all(row["auto"] == "CONVERGED" and 0.9 < row["ratio"] < 1.3 for row in rows)
+    assert rows[0]["best rate"] < 2 / 100
+    assert "median of the ratios: 1." in capsys.readouterr().out
+
+
+def test_the_cost_of_the_gauge_is_measured(capsys):
+    from experiments.benchmarks.gauge import measured, objectives
+
+    objective, x, rate = objectives(quick=True)["logistic, 569 x 30"]
+    found = measured(objective, x, rate, rounds=1, every=16, long=64)
+    assert set(found) == {
+        f"{kind}, {gauge}" for kind in ("every step", "as recorded") for gauge in ("none", "free", "product")
+    }
+    assert all(figure > 0 for figure in found.values())

@@ -87,6 +87,14 @@ def test_nothing_is_found_in_the_problems_of_the_library(name, dtype):
     assert "does not agree" not in found(checkup)
 
 
+@pytest.mark.parametrize("name", ["rosenbrock", "mgh/wood", "valley"])
+def test_nothing_is_found_at_a_minimum_where_the_slope_is_but_rounding(name):
+    problem = PROBLEMS[name]()
+    for minimizer in problem.minimizers:
+        x = np.asarray(minimizer, float) * (1 + 1e-12)
+        assert "does not agree" not in found(jgd.check(problem.fun, x, args=problem.args))
+
+
 @pytest.mark.parametrize(
     ("fun", "words"),
     [

@@ -16,7 +16,7 @@ BELOW = {
     "driver": {"core"},
     "problems": {"core"},
     "front": {"core", "linalg", "directions", "searches", "methods", "driver"},
-    "study": {"core", "geometry", "methods", "driver", "problems", "front"},
+    "study": {"core", "geometry", "directions", "searches", "methods", "driver", "problems", "front"},
     "cli": {"core", "methods", "driver", "problems", "front", "study"},
 }
 FILES = [path for path in sorted(ROOT.rglob("*.py")) if path != ROOT / "__init__.py"]

@@ -4,13 +4,14 @@ import click
 
 import jgd
 from jgd.cli.compare import compare
+from jgd.cli.curvature import curvature
 from jgd.cli.doctor import doctor
 from jgd.cli.listing import listing
 from jgd.cli.run import run
 from jgd.cli.template import init
 
 EPILOG = """\b
-Exit codes of `run` and `compare --strict`:
+Exit codes of `run`, `curvature` and `compare --strict`:
   0  converged, or the target reached
   2  usage
   3  a budget or the precision ended the run; the answer is usable
@@ -27,5 +28,5 @@ def cli() -> None:
     """Minimize JAX functions, and know why it went as it did."""
 
 
-for command in (run, compare, listing, doctor, init):
+for command in (run, compare, curvature, listing, doctor, init):
     cli.add_command(command)

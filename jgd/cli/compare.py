@@ -1,15 +1,17 @@
 """`jgd compare`: run methods on one objective, print the scoreboard, save figures and rows."""
 
-import importlib.util
 import json
 import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import click
 
 from jgd.cli.codes import exit_code, worst
 from jgd.cli.methods import build, entries
 from jgd.cli.objective import load
-from jgd.cli.options import Common, prepare_machine, with_common
+from jgd.cli.options import Common, need, prepare_machine, with_common
 from jgd.study.presets import PRESETS, Entry
 
 EXAMPLE = """\b
@@ -31,8 +33,8 @@ def compare(objective: str, preset: str | None, strict: bool, common: Common) ->
     OBJECTIVE is named as for `jgd run`. Without --method, those that need no tuning are compared.
     """
     chosen = entries(common.methods, common.settings, _preset(preset, objective))
-    if common.save is not None and importlib.util.find_spec("matplotlib") is None:
-        raise click.UsageError('--save draws figures with Matplotlib: pip install "jgd[plot]".')
+    if common.save is not None:
+        need("matplotlib", "plot", "--save draws figures with Matplotlib")
     prepare_machine(common.x64, common.device, common.seed)
 
     import jgd
@@ -52,12 +54,31 @@ def compare(objective: str, preset: str | None, strict: bool, common: Common) ->
     finally:
         _line("")
     common.say(str(table))
+    told = table.record()
+    if common.explain:
+        told["explanations"] = _explained(table.results, common)
     if common.as_json:
-        click.echo(json.dumps(table.record(), indent=2))
+        click.echo(json.dumps(told, indent=2))
     if common.save is not None:
-        for path in table.save(common.save):
+        paths = table.save(common.save)
+        if common.explain:
+            paths.append(Path(common.save) / "explanations.json")
+            paths[-1].write_text(json.dumps(told["explanations"], indent=2) + "\n", encoding="utf-8")
+        for path in paths:
             common.say(f"saved {path}")
     return worst(exit_code(row.status) for row in table.rows) if strict else 0
+
+
+def _explained(results: Mapping[str, Any], common: Common) -> dict[str, Any]:
+    """Print the explanation of each result; their records by label."""
+    import jgd
+
+    records = {}
+    for label, result in results.items():
+        explanation = jgd.explain(result)
+        common.say(f"\n{explanation}" if label == result.method else f"\n{label} = {explanation}")
+        records[label] = explanation.record()
+    return records
 
 
 def _preset(preset: str | None, objective: str) -> dict[str, Entry] | None:

@@ -74,10 +74,11 @@ def _value(text: str) -> Any:
             return kind(text)
         except ValueError:
             continue
-    if re.fullmatch(rf"({'|'.join(SEARCHES)})(\(.*\))?", text):
+    if text == "auto" or re.fullmatch(rf"({'|'.join(SEARCHES)})(\(.*\))?", text):
         return text
     raise click.UsageError(
-        f"--set: {text!r} is no value: give a number, true, false, or one of armijo, exact, silver(RATE)."
+        f"--set: {text!r} is no value: give a number, true, false, auto, or one of armijo, exact, "
+        "silver(RATE)."
     )
 
 
@@ -137,7 +138,7 @@ def optax_names() -> list[str]:
 
 def _search(value: Any) -> Any:
     """The search that a text such as armijo or silver(0.01) names; anything else as it is."""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or value == "auto":
         return value
     import jgd
 

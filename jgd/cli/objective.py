@@ -39,7 +39,7 @@ def load(text: str, x0: str | None, seed: int | None, has_aux: bool = False) -> 
     else:
         problem = Problem(name=attribute, fun=found, x0=start)
     if colon or start is not None:
-        _check(problem, text, has_aux)
+        check(problem, text, has_aux)
     return problem
 
 
@@ -133,8 +133,8 @@ def _start(text: str) -> Any:
         ) from None
 
 
-def _check(problem: "Problem", text: str, has_aux: bool) -> None:
-    """Look the objective over before it runs; warnings go to stderr."""
+def check(problem: "Problem", text: str, has_aux: bool, *, warn: bool = True) -> None:
+    """Look the objective over at its start; raises `BadObjective`, warnings go to stderr if wanted."""
     import jax
     import numpy as np
 
@@ -149,5 +149,5 @@ def _check(problem: "Problem", text: str, has_aux: bool) -> None:
         ) from error
     if not checkup.ok:
         raise BadObjective(f"{text}: {' '.join(checkup.errors)}")
-    for warning in checkup.warnings:
+    for warning in checkup.warnings if warn else ():
         click.echo(f"Warning: {warning}", err=True)

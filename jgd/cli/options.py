@@ -1,6 +1,7 @@
 """The options that commands share, and what they do to the machine."""
 
 import functools
+import importlib.util
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -16,12 +17,22 @@ MACHINE = (
     click.option("--x64", is_flag=True, help="Compute in float64 (float32 is JAX's default)."),
     click.option("--device", type=click.Choice(["cpu", "gpu", "tpu"]), help="Where to compute."),
 )
-RUNS = (
+START = click.option(
+    "--x0",
+    metavar="START",
+    help="The start: my_model.py:start, package.module:start, or numbers such as 3,1.",
+)
+SEED = click.option("--seed", type=int, help="Seed Python's and NumPy's random numbers, and problems.")
+HAS_AUX = click.option("--has-aux", is_flag=True, help="The function returns its value and something else.")
+OUTPUT = (
     click.option(
-        "--x0",
-        metavar="START",
-        help="The start: my_model.py:start, package.module:start, or numbers such as 3,1.",
+        "--save", type=click.Path(file_okay=False), metavar="DIR", help="Save what was found into DIR."
     ),
+    click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, to stdout."),
+    click.option("--quiet", is_flag=True, help="Print nothing but errors (and JSON if asked for)."),
+)
+RUNS = (
+    START,
     click.option(
         "--method",
         "methods",
@@ -34,10 +45,10 @@ RUNS = (
         "settings",
         multiple=True,
         metavar="LABEL.PARAM=VALUE",
-        help="A parameter of a method, named by its label or name: a number, true, false, or one "
-        "of armijo, exact, silver(RATE).",
+        help="A parameter of a method, named by its label or name: a number, true, false, auto, or "
+        "one of armijo, exact, silver(RATE).",
     ),
-    click.option("--seed", type=int, help="Seed Python's and NumPy's random numbers, and problems."),
+    SEED,
     click.option("--max-steps", type=click.IntRange(min=0), help="At most so many steps."),
     click.option("--max-evaluations", type=click.IntRange(min=1), help="At most so many evaluations."),
     click.option("--gtol", type=_NOT_NEGATIVE, help="Converged when max |grad| is at most this."),
@@ -45,12 +56,9 @@ RUNS = (
     click.option("--ftol", type=_NOT_NEGATIVE, help="Stalled when the value changes by less."),
     click.option("--xtol", type=_NOT_NEGATIVE, help="Stalled when x changes by less."),
     click.option("--target", type=float, help="Stop when the value is at most this."),
-    click.option("--has-aux", is_flag=True, help="The function returns its value and something else."),
-    click.option(
-        "--save", type=click.Path(file_okay=False), metavar="DIR", help="Save what was found into DIR."
-    ),
-    click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, to stdout."),
-    click.option("--quiet", is_flag=True, help="Print nothing but errors (and JSON if asked for)."),
+    HAS_AUX,
+    *OUTPUT,
+    click.option("--explain", is_flag=True, help="Explain, too, why each run went as it did."),
 )
 
 
@@ -75,6 +83,7 @@ class Common:
     save: str | None
     as_json: bool
     quiet: bool
+    explain: bool
 
     @property
     def options(self) -> dict[str, Any]:
@@ -85,8 +94,19 @@ class Common:
 
     def say(self, text: str) -> None:
         """Print unless quiet: to stdout, or to stderr where stdout is for JSON."""
-        if not self.quiet:
-            color.say(text, err=self.as_json)
+        say(text, as_json=self.as_json, quiet=self.quiet)
+
+
+def say(text: str, *, as_json: bool, quiet: bool) -> None:
+    """Print unless quiet: to stdout, or to stderr where stdout is for JSON."""
+    if not quiet:
+        color.say(text, err=as_json)
+
+
+def need(package: str, extra: str, what: str) -> None:
+    """click.UsageError, saying what is missing for what, where a package is not installed."""
+    if importlib.util.find_spec(package) is None:
+        raise click.UsageError(f'{what}: pip install "jgd[{extra}]".')
 
 
 def with_options(*options: Callable) -> Callable[[Callable], Callable]:

@@ -35,15 +35,29 @@ def run(objective: str, common: Common) -> int:
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     common.say(str(result))
-    text = json.dumps(record(result, problem.name, common.seed), indent=2)
+    told = record(result, problem.name, common.seed)
+    if common.explain:
+        explanation = jgd.explain(result)
+        common.say(f"\n{explanation}")
+        told["explanation"] = explanation.record()
+    text = json.dumps(told, indent=2)
     if common.as_json:
         click.echo(text)
     if common.save is not None:
-        path = Path(common.save) / "result.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text + "\n", encoding="utf-8")
-        common.say(f"saved {path}")
+        for path in _save(Path(common.save), text, result.x):
+            common.say(f"saved {path}")
     return exit_code(result.status)
+
+
+def _save(folder: Path, text: str, x: Any) -> list[Path]:
+    """Write result.json and solution.npz; the paths."""
+    from jgd.study.solution import save_solution
+
+    paths = [folder / "result.json", folder / "solution.npz"]
+    folder.mkdir(parents=True, exist_ok=True)
+    paths[0].write_text(text + "\n", encoding="utf-8")
+    save_solution(paths[1], x)
+    return paths
 
 
 def record(result: Any, name: str, seed: int | None) -> dict[str, Any]:
@@ -52,6 +66,7 @@ def record(result: Any, name: str, seed: int | None) -> dict[str, Any]:
 
     from jgd.study.provenance import provenance
     from jgd.study.row import plain
+    from jgd.study.solution import plain_leaves
 
     numbers = ("value", "grad_norm", "steps", "best_value", "best_step", "first_value")
     seconds = ("compile_seconds", "run_seconds")
@@ -61,7 +76,7 @@ def record(result: Any, name: str, seed: int | None) -> dict[str, Any]:
         "status": result.status.name,
         "message": result.message,
         **{key: plain(_number(getattr(result, key))) for key in numbers},
-        "x": _leaves(result.x),
+        "x": plain_leaves(result.x),
         "work": dataclasses.asdict(result.work),
         "tolerances": {k: plain(float(v)) for k, v in dataclasses.asdict(result.tolerances).items()},
         "parameters": result.parameters,
@@ -72,15 +87,3 @@ def record(result: Any, name: str, seed: int | None) -> dict[str, Any]:
 
 def _number(value: Any) -> int | float:
     return value if isinstance(value, int) else float(value)
-
-
-def _leaves(x: Any) -> Any:
-    """A bare array as a list, a pytree as lists by path."""
-    import jax
-    import numpy as np
-
-    leaves = {
-        jax.tree_util.keystr(path): np.asarray(leaf, float).tolist()
-        for path, leaf in jax.tree_util.tree_leaves_with_path(x)
-    }
-    return leaves.get("", leaves)

@@ -83,7 +83,7 @@ class Objective:
             raise ValueError(
                 f"A dense Hessian of {n:,} parameters takes {needed / 2**30:,.1f} GiB "
                 f"(limit {HESSIAN_LIMIT / 2**30:.0f} GiB): use a matrix-free method instead, for "
-                "example jgd.gradient_descent() or optax.lbfgs()."
+                "example jgd.gradient_descent() or optax.lbfgs(), and for jgd.curvature dense=False."
             )
         product = self.hvp(x)
 

@@ -1,5 +1,6 @@
 """A sampled check of convexity: it can find a violation, and can never find convexity."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,10 +12,8 @@ from jax import lax
 
 from jgd.core import tree
 from jgd.core.objective import Objective
+from jgd.geometry.spectrum import flat_hvp, negligible
 from jgd.linalg import lanczos
-
-ROUNDING = 1e3
-"""Curvatures below this many roundings of the largest one seen count as zero."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +21,7 @@ class Convexity:
     """The answer of a sampled check: where curvature is negative, or that no sample is.
 
     `eigenvalue` is the lowest curvature found, d.H d/d.d in a direction d, and `at` where; `violated` says
-    whether it is negative beyond rounding.
+    whether it is negative beyond rounding. `samples` counts those at which the curvature is finite.
     """
 
     violated: bool
@@ -40,47 +39,40 @@ class Convexity:
 
 
 @jax.jit
-def _along(objective: Objective, x: Any, d: Any, times: jax.Array) -> jax.Array:
-    """d.H(x + t d) d / d.d for each t."""
-    squared = tree.dot(d, d)
+def _along(objective: Objective, x: Any, d: Any, times: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """d.H d/d.d for each t, H that at x + t d, and the larger one of |H v|/|v|, v = d and at random."""
+    flat, unravel = tree.ravel(x)
+    other = unravel(jax.random.normal(jax.random.key(0), flat.shape, flat.dtype))
 
-    def curvature(t: jax.Array) -> jax.Array:
-        return tree.dot(d, objective.hvp(tree.add_scaled(x, t, d))(d)) / squared
+    def look(t: jax.Array) -> tuple[jax.Array, jax.Array]:
+        hvp = objective.hvp(tree.add_scaled(x, t, d))
+        images = [(v, hvp(v)) for v in (d, other)]
+        sizes = [jnp.sqrt(tree.dot(image, image) / tree.dot(v, v)) for v, image in images]
+        return tree.dot(d, images[0][1]) / tree.dot(d, d), jnp.maximum(*sizes)
 
-    return lax.map(curvature, times)
+    return lax.map(look, times)
 
 
 def along(objective: Objective, x: Any, y: Any, samples: int) -> Convexity:
     """The curvature along the segment from x to y at equally spaced points, both ends among them."""
     d = tree.subtract(y, x)
     times = jnp.linspace(0, 1, samples, dtype=tree.scalar_dtype(x))
-    curvatures = np.asarray(_along(objective, x, d, times))
-    lowest = int(np.nanargmin(curvatures))
-    at = tree.add_scaled(x, times[lowest], d)
-    return _answer(curvatures, at, lowest, samples)
+    curvatures, sizes = (np.asarray(found, float) for found in _along(objective, x, d, times))
+    return _answer(curvatures, negligible(x) * sizes, lambda i: tree.add_scaled(x, times[i], d))
 
 
 @partial(jax.jit, static_argnames="steps")
-def _lowest(objective: Objective, points: jax.Array, like: Any, steps: int, key: jax.Array) -> jax.Array:
-    """The lowest Ritz value of a few Lanczos steps at each of the points, the rows of `points`."""
+def _ends(objective: Objective, points: jax.Array, like: Any, steps: int, key: jax.Array) -> jax.Array:
+    """The lowest and the highest Ritz value of a few Lanczos steps at each row of `points`."""
     flat, unravel = tree.ravel(like)
-    wide = tree.scalar_dtype(like)
-    start = jax.random.normal(key, flat.shape, wide)
+    start = jax.random.normal(key, flat.shape, tree.scalar_dtype(like))
 
-    def lowest(point: jax.Array) -> jax.Array:
-        hvp = objective.hvp(unravel(point))
+    def ends(point: jax.Array) -> jax.Array:
+        t = lanczos.extend(flat_hvp(objective, unravel(point)), lanczos.begin(start, steps), steps)
+        values, _ = lanczos.small_eigh(t)
+        return jnp.stack([values[steps - t.done], values[-1]])
 
-        def product(v: jax.Array) -> jax.Array:
-            return tree.ravel(hvp(unravel(v.astype(flat.dtype))))[0].astype(wide)
-
-        t = lanczos.extend(product, lanczos.begin(start, steps), steps)
-        T = jnp.diag(t.diagonal) + jnp.diag(t.below[:-1], 1) + jnp.diag(t.below[:-1], -1)
-        known = jnp.arange(steps) < t.done
-        T = T + jnp.diag(jnp.where(known, 0, jnp.max(jnp.abs(t.diagonal))).astype(wide))
-        ends = jnp.linalg.eigvalsh(T)
-        return jnp.stack([ends[0], ends[-1]])
-
-    return lax.map(lowest, points)
+    return lax.map(ends, points)
 
 
 def around(objective: Objective, x: Any, radius: float, samples: int, steps: int, seed: int) -> Convexity:
@@ -88,13 +80,16 @@ def around(objective: Objective, x: Any, radius: float, samples: int, steps: int
     flat, unravel = tree.ravel(x)
     draw, start = jax.random.split(jax.random.key(seed))
     offsets = jax.random.uniform(draw, (samples, flat.size), tree.scalar_dtype(x), -radius, radius)
-    points = (flat + offsets.at[0].set(0)).astype(flat.dtype)
-    ends = np.asarray(_lowest(objective, points, x, min(steps, flat.size), start))
-    lowest = int(np.nanargmin(ends[:, 0]))
-    return _answer(ends, unravel(points[lowest]), lowest, samples)
+    points = flat + offsets.at[0].set(0).astype(flat.dtype)
+    ends = np.asarray(_ends(objective, points, x, min(steps, flat.size), start), float)
+    sizes = np.max(np.abs(ends), axis=1)
+    return _answer(ends[:, 0], negligible(x) * sizes, lambda i: unravel(points[i]))
 
 
-def _answer(curvatures: np.ndarray, at: Any, lowest: int, samples: int) -> Convexity:
-    eigenvalue = float(np.reshape(curvatures, (samples, -1))[lowest, 0])
-    noise = ROUNDING * np.finfo(curvatures.dtype).eps * float(np.nanmax(np.abs(curvatures)))
-    return Convexity(eigenvalue < -noise, at, eigenvalue, samples)
+def _answer(curvatures: np.ndarray, noise: np.ndarray, at: Callable[[int], Any]) -> Convexity:
+    """The lowest curvature that is negative beyond its noise, or the lowest at all."""
+    finite = np.isfinite(curvatures)
+    violated = finite & (curvatures < -noise)
+    among = violated if violated.any() else finite
+    lowest = int(np.argmin(np.where(among, curvatures, np.inf)))
+    return Convexity(bool(violated.any()), at(lowest), float(curvatures[lowest]), int(finite.sum()))

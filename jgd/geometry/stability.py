@@ -23,9 +23,9 @@ class Prediction:
         """How many steps shrink the error to `ratio` times itself; infinite if it does not shrink."""
         if ratio >= 1:
             return 0.0
-        if not self.factor < 1:
-            return math.inf
-        return math.log(ratio) / math.log(self.factor) if self.factor > 0 else 1.0
+        if self.factor == 0:
+            return 1.0
+        return math.log(ratio) / math.log(self.factor) if self.factor < 1 and ratio > 0 else math.inf
 
 
 def gradient_descent_roots(rate: float, eigenvalue: float) -> tuple[complex, ...]:
@@ -94,7 +94,7 @@ def best(method: str, low: float, high: float) -> Prediction:
 
     `gradient_descent`: rate 2/(high + low), factor (kappa - 1)/(kappa + 1).
     `heavy_ball`: rate 4/(sqrt high + sqrt low)^2, momentum q^2, factor q = (sqrt kappa - 1)/(sqrt kappa + 1).
-    `nesterov`: rate 1/high, momentum q, factor 1 - 1/sqrt kappa.
+    `nesterov`: rate 1/high, safe on all convex functions, momentum q, factor 1 - 1/sqrt kappa.
     Reference: Nocedal & Wright (2006), Numerical Optimization, theorem 3.4; Lessard, Recht & Packard (2016),
     Analysis and design of optimization algorithms via integral quadratic constraints, prop. 1.
     """

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core import tree
+from jgd.core import check, tree
 from jgd.core.objective import Objective
 from jgd.core.types import Point
 from jgd.linalg.dense import solve_shifted
@@ -26,16 +26,17 @@ class Taylor:
     degree: int
 
     def __call__(self, d: Any) -> float:
-        """m(d), d a pytree like x."""
-        return float(_model(self.objective, self.point, d, self.degree))
+        """m(d), d a pytree like x. Raises ValueError, as all that takes a d, for another."""
+        return float(_model(self.objective, self.point, self._like(d), self.degree))
 
     def predicted_decrease(self, d: Any) -> float:
         """f(x) - m(d)."""
-        return float(_decrease(self.objective, self.point, d, self.degree))
+        return float(_decrease(self.objective, self.point, self._like(d), self.degree))
 
     def actual_decrease(self, d: Any) -> float:
         """f(x) - f(x + d)."""
-        return float(self.point.value) - float(_value(self.objective, tree.add_scaled(self.point.x, 1.0, d)))
+        to = tree.add_scaled(self.point.x, 1.0, self._like(d))
+        return float(self.point.value) - float(_value(self.objective, to))
 
     def ratio(self, d: Any) -> float:
         """The actual decrease as a multiple of the predicted one: 1 where the model is right."""
@@ -44,8 +45,9 @@ class Taylor:
 
     def errors(self, d: Any, scales: Any) -> np.ndarray:
         """|f(x + t d) - m(t d)| for each t of `scales`: it falls as t to the power degree + 1."""
-        ts = jnp.asarray(scales, tree.scalar_dtype(self.point.x))
-        return np.asarray(_errors(self.objective, self.point, d, ts, self.degree))
+        check.number("scales", scales)
+        ts = jnp.atleast_1d(jnp.asarray(scales, tree.scalar_dtype(self.point.x)))
+        return np.asarray(_errors(self.objective, self.point, self._like(d), ts, self.degree))
 
     def minimizer(self, bound: float | None = None) -> Any:
         """Where the model is lowest: a step of length `bound` against the gradient, or Newton's step.
@@ -56,14 +58,23 @@ class Taylor:
         if self.degree == 1:
             if bound is None:
                 raise ValueError("bound is missing: a model of degree 1 is lowest at infinity without one.")
+            check.scalar("bound", bound, least=0)
             length = float(jnp.sqrt(tree.dot(self.point.grad, self.point.grad)))
             return tree.scale(-bound / length if length else 0.0, self.point.grad)
         if bound is not None:
             raise ValueError("bound is for degree 1: Newton's step has a length of its own.")
         step, shift = _newton(self.objective, self.point)
         if float(shift) > 0:
-            raise ValueError("the model has no minimizer: the Hessian is not positive definite here.")
+            raise ValueError("The model has no minimizer: the Hessian is not positive definite here.")
         return step
+
+    def _like(self, d: Any) -> Any:
+        x = self.point.x
+        if jax.tree.structure(d) != jax.tree.structure(x) or any(
+            np.shape(a) != np.shape(b) for a, b in zip(jax.tree.leaves(d), jax.tree.leaves(x), strict=True)
+        ):
+            raise ValueError("d must be a pytree of the same structure and shapes as x.")
+        return jax.tree.map(lambda a, b: jnp.asarray(a, b.dtype), d, x)
 
 
 def taylor_model(objective: Objective, x: Any, degree: int) -> Taylor:

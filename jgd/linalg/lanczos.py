@@ -15,6 +15,9 @@ from jax import lax
 
 from jgd.core.record import record
 
+VANISHED = 40
+"""A remainder of up to so many roundings of the largest entry of T counts as none."""
+
 
 @record
 class Tridiagonal:
@@ -41,10 +44,10 @@ def extend(product: Callable[[jax.Array], jax.Array], so_far: Tridiagonal, end: 
     """Go on to step `end`, or until the remainder vanishes; one product v -> A v a step.
 
     Reference: Golub & Van Loan (2013), Matrix Computations, algorithm 10.3.1, every new vector made
-    orthogonal to all earlier ones once more.
+    orthogonal to all earlier ones twice more.
     """
     end = jnp.minimum(jnp.asarray(end, jnp.int32), so_far.diagonal.size)
-    eps = jnp.asarray(10 * jnp.finfo(so_far.basis.dtype).eps, so_far.basis.dtype)
+    eps = jnp.asarray(VANISHED * jnp.finfo(so_far.basis.dtype).eps, so_far.basis.dtype)
 
     def going(t: Tridiagonal) -> jax.Array:
         vanished = (t.done > 0) & (t.below[t.done - 1] == 0)
@@ -56,15 +59,23 @@ def extend(product: Callable[[jax.Array], jax.Array], so_far: Tridiagonal, end: 
         diagonal = _dot(q, image)
         earlier = jnp.where(j > 0, t.below[j - 1], jnp.zeros_like(diagonal))
         w = image - diagonal * q - earlier * t.basis[jnp.maximum(j - 1, 0)]
-        w = w - _dot(_dot(t.basis, w), t.basis)
-        size = jnp.linalg.norm(w)
-        size = jnp.where(size > eps * jnp.linalg.norm(image), size, jnp.zeros_like(size))
+        for _ in range(2):
+            w = w - _dot(_dot(t.basis, w), t.basis)
+        size, entries = norm(w), jnp.maximum(jnp.abs(t.diagonal), t.below)
+        largest = jnp.maximum(jnp.max(entries), norm(image))
+        size = jnp.where(size > eps * largest, size, jnp.zeros_like(size))
         following = jnp.where(size > 0, w / jnp.where(size > 0, size, jnp.ones_like(size)), jnp.zeros_like(w))
         return Tridiagonal(
             t.basis.at[j + 1].set(following), t.diagonal.at[j].set(diagonal), t.below.at[j].set(size), j + 1
         )
 
     return lax.while_loop(going, step, so_far)
+
+
+def norm(v: jax.Array) -> jax.Array:
+    """|v|, where the squares of its entries would be out of range too."""
+    size = jnp.max(jnp.abs(v))
+    return size * jnp.linalg.norm(v / jnp.where(size > 0, size, jnp.ones_like(size)))
 
 
 def _dot(a: jax.Array, b: jax.Array) -> jax.Array:
@@ -76,7 +87,7 @@ def small_eigh(t: Tridiagonal) -> tuple[jax.Array, jax.Array]:
 
     Rows beyond `done` are made eigenvalues of their own below all others.
     """
-    known = jnp.arange(t.diagonal.size) < t.done
+    known = jnp.arange(t.diagonal.size, dtype=t.done.dtype) < t.done
     low = -jnp.max(jnp.abs(t.diagonal)) - 2 * jnp.max(jnp.abs(t.below)) - 1
     diagonal = jnp.where(known, t.diagonal, low)
     below = jnp.where(known[1:], t.below[:-1], jnp.zeros_like(t.below[:-1]))
@@ -89,6 +100,6 @@ def ritz(t: Tridiagonal) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     y = s @ basis[:done] approximates an eigenvector of A. In NumPy and float64.
     """
     k = int(t.done)
-    diagonal, below = np.asarray(t.diagonal[:k], float), np.asarray(t.below[:k], float)
+    diagonal, below = np.asarray(t.diagonal, float)[:k], np.asarray(t.below, float)[:k]
     values, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(below[:-1], 1) + np.diag(below[:-1], -1))
     return values, vectors, np.abs(below[-1] * vectors[-1])

@@ -11,6 +11,7 @@ import numpy as np
 
 from jgd.core.objective import Objective
 from jgd.result import Result
+from jgd.study.canvas import write
 from jgd.study.row import Row, plain
 from jgd.study.scoreboard import scoreboard
 
@@ -99,13 +100,7 @@ class Comparison:
 
     def plot(self, prefix: str | Path) -> list[Path]:
         """Write every figure as PREFIX-convergence.png and the like; the paths."""
-        metadata = {"Software": "jgd", "Description": json.dumps(dict(self.provenance))}
-        Path(prefix).parent.mkdir(parents=True, exist_ok=True)
-        paths = []
-        for name, figure in self.figures().items():
-            paths.append(Path(f"{prefix}-{name}.png"))
-            figure.savefig(paths[-1], dpi=144, metadata=metadata)
-        return paths
+        return write(self.figures(), prefix, self.provenance)
 
     def save(self, folder: str | Path) -> list[Path]:
         """Write comparison.json, comparison.csv and the figures into a folder; the paths."""

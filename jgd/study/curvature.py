@@ -3,16 +3,25 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from jgd.core import check, tree
+from jgd.core.objective import Objective
 from jgd.geometry import stability
 from jgd.geometry.critical import kind
 from jgd.geometry.spectrum import DENSE_LIMIT, Eigenpair, Spectrum, spectrum
 from jgd.prepare import prepare_objective
 from jgd.rules import DEFAULT_TOLERANCES
+from jgd.study.canvas import write
+from jgd.study.curvature_record import record
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from jgd.geometry.density import Density
 
 METHODS = ("gradient_descent", "heavy_ball", "nesterov")
 
@@ -24,9 +33,10 @@ class Curvature:
     `lowest` and `highest` are the ends of the Hessian's spectrum, each with `value`, `residual` and `vector`.
     `found` says how, `products` how many Hessian-vector products it took (n for a dense Hessian). Where
     Lanczos found them `condition` is a lower bound (`condition_is_bound`). `kind` says what kind of critical
-    point this is, held against `gtol`.
+    point this is, held against `gtol`. `seed` is that of the random starts.
     """
 
+    objective: Objective
     x: Any
     value: float
     grad: Any
@@ -35,6 +45,7 @@ class Curvature:
     parameters: int
     dtype: str
     spectrum: Spectrum
+    seed: int
 
     @property
     def lowest(self) -> Eigenpair:
@@ -60,10 +71,9 @@ class Curvature:
 
     @property
     def condition(self) -> float:
-        """Highest over lowest eigenvalue; infinite where the lowest is not positive beyond its residual."""
-        low, high = self.lowest, self.highest
-        noise = low.residual if self.spectrum.dense else 0.0
-        return high.value / low.value if low.value > noise else float("inf")
+        """Highest over lowest eigenvalue; infinite where the lowest is not positive beyond rounding."""
+        low, high = self.lowest.value, self.highest.value
+        return high / low if low > self.spectrum.zero else float("inf")
 
     @property
     def condition_is_bound(self) -> bool:
@@ -73,11 +83,12 @@ class Curvature:
     @property
     def stable_rate(self) -> float:
         """2/lambda_max: constant rates of gradient descent above it are unstable here."""
-        return 2 / self.highest.value if self.highest.value > 0 else float("inf")
+        high = self.highest.value
+        return 2 / high if high > self.spectrum.zero else float("inf")
 
     @property
     def best_rate(self) -> float:
-        """2/(lambda_max + lambda_min), gradient descent's best constant rate; NaN if either is negative."""
+        """2/(lambda_max + lambda_min), gradient descent's best constant rate; NaN unless both positive."""
         low, high = self.lowest.value, self.highest.value
         return 2 / (high + low) if np.isfinite(self.condition) else float("nan")
 
@@ -90,7 +101,7 @@ class Curvature:
     def negative_direction(self) -> Any:
         """The unit direction of the most negative curvature, a pytree like x; None if none was found."""
         low = self.lowest
-        return low.vector if low.value < -(low.residual if self.spectrum.dense else 0.0) else None
+        return low.vector if low.value < -self.spectrum.zero else None
 
     @cached_property
     def best(self) -> dict[str, stability.Prediction]:
@@ -101,6 +112,8 @@ class Curvature:
 
     def predicted(self, method: str, learning_rate: float, momentum: float = 0.0) -> stability.Prediction:
         """What becomes of a method with constants of one's own: its factor, and steps to a ratio."""
+        check.number("learning_rate", learning_rate, above=0)
+        check.number("momentum", momentum, least=0, below=1)
         return stability.predicted(method, self.lowest.value, self.highest.value, learning_rate, momentum)
 
     def steps_to(self, gtol: float, method: str = "gradient_descent") -> float:
@@ -109,6 +122,20 @@ class Curvature:
         if method not in self.best:
             return float("inf")
         return self.best[method].steps(gtol / self.grad_norm if self.grad_norm > 0 else 1.0)
+
+    def record(self) -> dict[str, Any]:
+        """Everything but the vectors as plain values, with provenance; x where it is not large."""
+        return record(self)
+
+    def figures(self, density: "Density | None" = None) -> dict[str, "Figure"]:
+        """`spectrum` and `slices`, as Matplotlib figures. Raises ImportError without Matplotlib."""
+        from jgd.study.curvature_plots import slices_figure, spectrum_figure
+
+        return {"spectrum": spectrum_figure(self, density), "slices": slices_figure(self)}
+
+    def plot(self, prefix: str | Path, density: "Density | None" = None) -> list[Path]:
+        """Write PREFIX-spectrum.png, with a `Density` over it if given, and PREFIX-slices.png; the paths."""
+        return write(self.figures(density), prefix, self.record()["provenance"])
 
     def __repr__(self) -> str:
         """Both ends in a line."""
@@ -194,7 +221,8 @@ def curvature(
       A `Curvature`; printing it tells it all.
 
     Raises:
-      TypeError, ValueError: for bad input, naming the argument; for a dense Hessian that would not fit.
+      TypeError, ValueError: for bad input, naming the argument; for a dense Hessian that would not fit; for
+        a Hessian that is not finite.
 
     Reference: Lanczos (1950); Golub & Van Loan (2013), Matrix Computations, section 10.3.
 
@@ -207,6 +235,9 @@ def curvature(
     check.whole("products", products, least=3)
     check.whole("starts", starts)
     check.scalar("tolerance", tolerance, least=0)
+    check.whole("seed", seed, least=0)
+    if dense not in (None, True, False):
+        raise TypeError(f"dense must be True, False or None, got {dense!r}.")
     n, dtype = tree.size(x), tree.dtype(x)
     gtol = DEFAULT_TOLERANCES[min(dtype.itemsize, 8)][0] if gtol is None else gtol
     check.scalar("gtol", gtol, least=0)
@@ -216,4 +247,5 @@ def curvature(
     )
     point = found.point
     grad_norm = float(tree.norm_inf(point.grad))
-    return Curvature(x, float(point.value), point.grad, grad_norm, gtol, n, str(dtype), found)
+    value = float(point.value)
+    return Curvature(objective, x, value, point.grad, grad_norm, gtol, n, str(dtype), found, seed)

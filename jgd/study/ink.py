@@ -3,11 +3,10 @@
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
     from jgd.study.comparison import Comparison
 
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#777777", "#000000")
@@ -39,8 +38,10 @@ def inks(comparison: "Comparison") -> dict[str, Ink]:
     return made
 
 
-def legend(figure: Figure, axes: Axes, comparison: "Comparison", ink: dict[str, Ink]) -> None:
+def legend(figure: "Figure", axes: "Axes", comparison: "Comparison", ink: dict[str, Ink]) -> None:
     """The legend, under the axes and over no data, in the order of the scoreboard."""
+    from matplotlib.lines import Line2D
+
     labels = [row.label for row in comparison.rows if row.label in ink]
     handles = [
         Line2D([], [], color=ink[label].color, linestyle=ink[label].dashes, linewidth=2.2) for label in labels

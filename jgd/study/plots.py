@@ -1,6 +1,6 @@
 """Figures of a comparison: convergence against steps, work and seconds; paths on the contours.
 
-Matplotlib is imported here and in `contour`, nowhere else, and without pyplot's global state.
+Matplotlib is used without pyplot's global state, here and elsewhere.
 """
 
 from collections.abc import Mapping

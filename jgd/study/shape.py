@@ -20,7 +20,8 @@ def is_convex_along(
     """Whether f is seen to be non-convex on the segment from x to y: the curvature along it at many points.
 
     The answer prints as `violated at ..., lambda = ...` or `no violation in N samples`; never as 'convex',
-    which no number of samples shows. lambda is d.H d/d.d with d = y - x, by one product a sample.
+    which no number of samples shows. lambda is d.H d/d.d with d = y - x, by two products a sample; samples
+    where it is not finite do not count.
 
     Raises TypeError or ValueError for bad input, for x and y of different shapes and for x equal to y.
 
@@ -32,9 +33,9 @@ def is_convex_along(
     objective, x = prepare_objective(fun, x, args, has_aux, "x")
     _, y = prepare_objective(fun, y, args, has_aux, "y")
     check.whole("samples", samples, least=2)
-    described = [(jax.tree.structure(it), [leaf.shape for leaf in jax.tree.leaves(it)]) for it in (x, y)]
+    described = [jax.tree.map(lambda leaf: (leaf.shape, str(leaf.dtype)), it) for it in (x, y)]
     if described[0] != described[1]:
-        raise ValueError("x and y must be of the same shapes.")
+        raise ValueError("x and y must be of the same structure, shapes and dtypes.")
     if all(np.array_equal(a, b) for a, b in zip(jax.tree.leaves(x), jax.tree.leaves(y), strict=True)):
         raise ValueError("x and y are the same point: give two, for example two starts.")
     return along(objective, x, y, samples)
@@ -55,7 +56,7 @@ def convexity(
 
     The points are x and `samples` - 1 further ones, uniform in x +- radius in every entry; at each a few
     steps of Lanczos (`products`) look for negative curvature. A violation found is a proof; none found
-    proves nothing.
+    proves nothing; samples where the curvature is not finite do not count.
     The answer prints as `violated at ..., lambda = ...` or `no violation in N samples`.
 
     Raises TypeError or ValueError for bad input.
@@ -68,6 +69,7 @@ def convexity(
     check.scalar("radius", radius, least=0)
     check.whole("samples", samples)
     check.whole("products", products, least=2)
+    check.whole("seed", seed, least=0)
     return around(objective, x, float(radius), samples, products, seed)
 
 
@@ -115,6 +117,7 @@ def spectral_density(
         check.whole(name, value, least=1)
     if width is not None:
         check.number("width", width, above=0)
+    check.whole("seed", seed, least=0)
     return density.estimated(
         objective, x, steps=steps, samples=samples, points=points, width=width, seed=seed
     )
@@ -131,4 +134,5 @@ def hessian_trace(
     """
     objective, x = prepare_objective(fun, x, args, has_aux, "x")
     check.whole("samples", samples)
+    check.whole("seed", seed, least=0)
     return density.trace(objective, x, samples=samples, seed=seed)

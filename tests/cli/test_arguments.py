@@ -185,7 +185,7 @@ def test_every_preset_can_be_built():
             assert all(build(label, entry, print) for label, entry in entries([], [], preset).items())
 
 
-@pytest.mark.parametrize("status", list(Status))
+@pytest.mark.parametrize("status", [s for s in Status if s > Status.RUNNING])
 def test_every_status_has_its_exit_code(status):
     expected = {
         "CONVERGED": 0,
@@ -197,8 +197,7 @@ def test_every_status_has_its_exit_code(status):
         "STALLED": 5,
         "SEARCH_FAILED": 5,
     }
-    if status > Status.RUNNING:
-        assert exit_code(status) == expected.get(status.name, 3)
+    assert exit_code(status) == expected.get(status.name, 3)
 
 
 def test_the_worst_code_is_that_of_a_divergence():

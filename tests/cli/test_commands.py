@@ -82,7 +82,8 @@ def test_help_leaves_jax_unimported():
         "finally:\n"
         "    print(sorted({'jax', 'numpy', 'matplotlib'} & set(sys.modules)))\n"
     )
-    for arguments in (["--help"], ["compare", "--help"], ["run", "valley", "--method", "newtn"]):
+    missing = ["curvature", "valley", "--products", "2"]
+    for arguments in (["--help"], ["compare", "--help"], ["run", "valley", "--method", "newtn"], missing):
         told = subprocess.run(
             [sys.executable, "-c", program, *arguments], capture_output=True, text=True, cwd=ROOT
         )
