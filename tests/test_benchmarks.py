@@ -52,3 +52,33 @@ def test_the_cost_of_the_gauge_is_measured(capsys):
         f"{kind}, {gauge}" for kind in ("every step", "as recorded") for gauge in ("none", "free", "product")
     }
     assert all(figure > 0 for figure in found.values())
+
+
+def test_the_stable_limit_of_runs_is_two_over_the_highest_curvature(capsys):
+    from experiments.benchmarks.stability import PROBLEMS, QUICK, distance, measure
+
+    assert len(PROBLEMS) == 10
+    distance.clear_cache()
+    found = measure(QUICK, steps=1000)
+    assert distance._cache_size() == len(QUICK)
+    assert list(found) == list(QUICK)
+    for row in found.values():
+        assert abs(row["difference"]) <= 1e-4
+        assert row["products"] <= 40
+        assert row["runs"] > 15
+    assert found["rosenbrock"]["predicted"] == pytest.approx(0.00199680384, abs=5e-12)
+    assert found["rosenbrock"]["found"] == pytest.approx(0.00199680384, rel=1e-4)
+    assert len(capsys.readouterr().out.splitlines()) == 1 + len(QUICK)
+
+
+@pytest.mark.parametrize(("allowed", "status"), [(1e-3, False), (0.0, True)])
+def test_it_ends_with_status_1_where_the_two_differ(allowed, status, monkeypatch, tmp_path):
+    from experiments.benchmarks import stability
+
+    monkeypatch.setattr(stability, "QUICK", ("rosenbrock",))
+    monkeypatch.setattr(stability, "TOLERANCE", allowed)
+    monkeypatch.setattr("sys.argv", ["stability", "--quick", "--json", str(tmp_path / "figures.json")])
+    with pytest.raises(SystemExit) as ended:
+        stability.main()
+    assert bool(ended.value.code) == status
+    assert "rosenbrock" in (tmp_path / "figures.json").read_text()

@@ -51,3 +51,18 @@ def test_the_point_kept_is_the_one_before_the_wall(name):
     assert met.status == jgd.Status.NONFINITE
     assert met.steps == first - 1
     assert (np.asarray(met.x) == np.asarray(free[first - 2].x)).all()
+
+
+@pytest.mark.parametrize("steps", [129, 130, 1000])
+def test_the_point_kept_is_the_one_before_a_wall_that_a_long_block_meets(steps):
+    """From step 128 on a block is of several steps."""
+
+    def run(wall, **options):
+        known = himmelblau(wall)
+        slow = jgd.gradient_descent(1e-5)
+        return jgd.minimize(known.fun, known.x0, slow, args=known.args, gtol=0.0, grtol=1e-7, **options)
+
+    free = run(np.inf, max_steps=steps)
+    met = run(float(free.x[0]))
+    assert (met.status, met.steps) == (jgd.Status.NONFINITE, steps)
+    assert (np.asarray(met.x) == np.asarray(free.x)).all()

@@ -24,6 +24,8 @@ LINE_SEARCHES = {
 
 MORE_TRACES = {
     "gradient_descent-exact": 3,
+    "gradient_descent-auto": 3,
+    "heavy_ball-auto": 3,
     "newton_raphson": 3,
     "newton": 3,
     "optax.lbfgs": 6,
@@ -55,7 +57,8 @@ def test_reported_work_is_executed_work_and_a_second_call_traces_nothing(name):
 
     traces, others = counting.traces, METHODS[name](problem("valley"))
     ready_made = isinstance(rates, optax.GradientTransformation)
-    if not ready_made and jax.tree.structure(others) == jax.tree.structure(rates):
+    if not ready_made and name != "gradient_descent-schedule":
+        assert jax.tree.structure(others) == jax.tree.structure(rates)
         rates = others
     counting.reset()
     compiled = compilations()
@@ -70,7 +73,7 @@ def test_reported_work_is_executed_work_and_a_second_call_traces_nothing(name):
     )
     assert reported(again) == counting.counts()
     assert counting.traces == traces
-    assert compilations() == compiled or again.best_step < again.steps
+    assert compilations() <= compiled + (again.best_step < again.steps)
 
 
 @pytest.mark.parametrize(

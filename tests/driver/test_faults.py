@@ -51,25 +51,28 @@ def undefined(x):
 
 @jax.custom_jvp
 def flat(u):
-    """0, its slope infinite in (2.4, 2.6]."""
+    """0, its slope infinite in (2.59, 2.6]."""
     return 0.0 * u
 
 
-flat.defjvp(lambda u, du: (0.0 * u[0], jnp.where((u[0] > 2.4) & (u[0] <= 2.6), jnp.inf, 0.0) * du[0]))
+flat.defjvp(lambda u, du: (0.0 * u[0], jnp.where((u[0] > 2.59) & (u[0] <= 2.6), jnp.inf, 0.0) * du[0]))
 
 
 def jump(x):
-    """(x - 1)^2 / 2, of which the gradient is infinite in (2.4, 2.6]."""
+    """(x - 1)^2 / 2, of which the gradient is infinite in (2.59, 2.6]."""
     return 0.5 * jnp.sum((x - 1.0) ** 2) + flat(x[0])
 
 
-@pytest.mark.parametrize("rows", [2, 64, 1024])
-def test_fault_2_an_infinite_gradient_is_seen_at_the_step_that_meets_it(rows):
-    """Clipping makes a finite step of it, which would go on as if nothing had been."""
-    method = optax.chain(optax.clip(0.01), optax.sgd(1.0))
-    result = jgd.minimize(jump, np.array([4.995]), method, max_steps=1000, recorder=jgd.Recorder(rows))
-    assert (result.status, result.steps) == (Status.NONFINITE, 239)
-    assert result.x[0] == pytest.approx(4.995 - 2.39)
+@pytest.mark.parametrize(("rows", "steps"), [(2, 237), (64, 237), (1024, 2237)])
+def test_fault_2_an_infinite_gradient_is_seen_at_the_step_that_meets_it(rows, steps):
+    """Clipping makes a finite step of it, which would go on as if nothing had been.
+
+    Only the step after `steps` meets it, in the midst of a block.
+    """
+    method, start = optax.chain(optax.clip(0.01), optax.sgd(1.0)), 2.605 + 0.01 * steps
+    result = jgd.minimize(jump, np.array([start]), method, max_steps=3000, recorder=jgd.Recorder(rows))
+    assert (result.status, result.steps) == (Status.NONFINITE, steps)
+    assert result.x[0] == pytest.approx(2.605)
     assert np.isfinite(result.grad).all()
 
 
@@ -83,11 +86,12 @@ def test_fault_3_a_start_at_nan_burns_all_the_steps(fun, method):
     assert (np.asarray(result.x) == X).all()
 
 
-def test_fault_4_a_diverging_run_loses_its_last_finite_point():
-    result = jgd.minimize(rosenbrock, X, jgd.gradient_descent(0.1))
+@pytest.mark.parametrize(("rate", "status"), [(0.1, Status.DIVERGED), (1e200, Status.NONFINITE)])
+def test_fault_4_a_diverging_run_loses_its_last_finite_point(rate, status):
+    result = jgd.minimize(rosenbrock, X, jgd.gradient_descent(rate))
     for leaf in (result.x, result.value, result.grad, result.best_x, result.best_value):
         assert np.isfinite(leaf).all()
-    assert result.status in (Status.DIVERGED, Status.NONFINITE)
+    assert result.status == status
     assert (np.asarray(result.best_x) == X).all()
 
 
@@ -122,12 +126,15 @@ def test_fault_8_a_relative_test_never_fires_where_f_is_negative():
         return square(x) - 1e4
 
     result = jgd.minimize(sunk, X, jgd.gradient_descent(0.1), ftol=1e-8, gtol=1e-300)
+    changes = np.abs(np.diff(result.history["value"]))
     assert result.status == Status.STALLED
-    assert result.steps < 100
+    assert (changes[-8:] < 1e-8 * 1e4).all()
+    assert changes[-9] >= 1e-8 * 1e4
 
 
 def raised(x):
-    return rosenbrock(x) + 1e4
+    """Rosenbrock's valley and 1e5, rounded up by 5 units in the last place towards the minimum."""
+    return rosenbrock(x) + 1e5 + jax.lax.stop_gradient(0.04 / (1 + 100 * jnp.sum((x - 1) ** 2)))
 
 
 @pytest.mark.parametrize("method", [jgd.newton(), jgd.gradient_descent()])
@@ -135,15 +142,24 @@ def test_fault_9_in_float32_a_large_constant_fools_the_search(method):
     """Values differ by less than rounding long before the minimum; slopes still tell the way."""
     single = np.float32(X)
     with_constant = jgd.minimize(raised, single, method, gtol=1e-2, max_steps=20_000)
-    assert with_constant.success or with_constant.status == Status.PRECISION_LIMIT
+    assert with_constant.success
     assert np.asarray(with_constant.x) == pytest.approx(np.ones(2), abs=0.05)
 
 
 def test_fault_11_an_unstable_dtype_in_the_state_breaks_the_loop():
-    method = optax.chain(optax.clip(1.0), optax.adam(optax.exponential_decay(0.1, 50, 0.9)))
-    result = jgd.minimize(rosenbrock, np.float32(X), method, max_steps=20)
-    assert result.x.dtype == np.float32
-    assert result.steps == 20
+    """A float64 is added to a float32 of the state at every step."""
+
+    def init(params):
+        return jnp.zeros((), jnp.float32)
+
+    def update(grads, state, params=None):
+        return jax.tree.map(lambda g: -1e-4 * g, grads), state + jnp.ones((), jnp.float64)
+
+    widening = optax.GradientTransformation(init, update)
+    result = jgd.minimize(rosenbrock, np.float32(X), widening, max_steps=20)
+    kept = result.carry.motion.at.state[0]
+    assert (result.x.dtype, result.steps) == (np.float32, 20)
+    assert (kept.dtype, kept) == (np.float32, 20)
 
 
 def test_fault_11_a_method_whose_state_changes_is_refused_in_a_sentence():

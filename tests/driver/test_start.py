@@ -145,7 +145,9 @@ def test_nan_among_the_data_is_the_same_data():
             loss, *([] if options else [X]), method=MOMENTUM, args=(data,), max_steps=steps, **options
         )
 
-    assert run(20, start=run(10)).steps == 20
+    more = run(20, start=run(10))
+    assert (more.steps, more.notes) == (20, ("Went on from step 10 of an earlier run.",))
+    assert (more.x == run(20).x).all()
 
 
 def test_a_random_key_among_the_data_is_data():
@@ -178,9 +180,11 @@ def test_no_steps_left_is_said_at_once():
         go(20, start=go(20, x0=X))
 
 
-def test_going_on_with_nothing_to_do_changes_no_history():
-    ended = go(5000, x0=X)
-    again = go(5000, start=ended)
+@pytest.mark.parametrize("gtol", [None, 10.0])
+def test_going_on_with_nothing_to_do_changes_no_history(gtol):
+    """With gtol = 10 the run ends at a step that has a row."""
+    ended = go(5000, x0=X, gtol=gtol)
+    again = go(5000, start=ended, gtol=gtol)
     for name, column in ended.history.items():
         assert np.array_equal(column, again.history[name], equal_nan=True), name
 

@@ -109,6 +109,6 @@ def test_a_method_that_can_go_no_further_reports_it_once():
 
 
 def test_an_overflow_of_the_method_is_not_finite():
-    result = jgd.minimize(square, X, optax.sgd(1e300))
-    assert result.status in (Status.NONFINITE, Status.DIVERGED)
-    assert np.isfinite(result.x).all()
+    result = jgd.minimize(square, X, optax.sgd(1e308))
+    assert (result.status, result.steps) == (Status.NONFINITE, 0)
+    assert (np.asarray(result.x) == X).all()

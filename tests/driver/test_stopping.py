@@ -8,6 +8,7 @@ import pytest
 import jgd
 from jgd import Status
 from jgd.driver.stop import Evaluations, When
+from tests.contract.counting import Counting
 from tests.driver.functions import quadratic, square
 
 X = np.array([8.0])
@@ -56,10 +57,11 @@ def test_a_target_below_zero_is_a_target():
 
 
 def test_evaluations_of_a_search_count_as_they_are_made():
-    diagonal = np.array([1.0, 100.0])
+    diagonal, counting = np.array([1.0, 100.0]), Counting(quadratic, 2)
     for budget in (5, 10, 20):
+        counting.reset()
         result = jgd.minimize(
-            quadratic,
+            counting.fun,
             np.ones(2),
             jgd.gradient_descent(),
             args=(diagonal,),
@@ -68,6 +70,8 @@ def test_evaluations_of_a_search_count_as_they_are_made():
         assert result.status == Status.MAX_EVALUATIONS
         before = result.history["values"][-2]
         assert before < budget <= result.history["values"][-1] == result.work.values
+        assert result.work.values == counting.counts()["values"]
+        assert result.steps < budget - 1
 
 
 def test_a_value_that_hardly_changes_stalls_at_the_eighth_look():

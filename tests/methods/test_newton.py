@@ -162,15 +162,16 @@ def test_a_hessian_in_blocks_is_the_hessian(n):
 
 
 def test_a_hessian_takes_the_memory_of_a_block_beside_its_own():
-    """Of 1,000 rows of data and 1,024 parameters: all tangents at once would be 1,024 copies of the rows."""
+    """Of 1,000 rows of data and 1,024 parameters: all tangents at once would be thousands of copies of them."""
 
     def loss(x, data):
-        return jnp.sum(jnp.tanh(data * x[None]) ** 2)
+        W = x.reshape(32, 32)
+        return jnp.sum(jnp.tanh(jnp.tanh(data @ W) @ W) ** 2)
 
-    x, data = jnp.ones(1024), jax.ShapeDtypeStruct((1000, 1024), jnp.float64)
+    x, data = jnp.ones(1024), jax.ShapeDtypeStruct((1000, 32), jnp.float64)
     compiled = jax.jit(lambda x, data: jgd.Objective(loss, (data,)).hessian(x)).lower(x, data).compile()
-    copies = compiled.memory_analysis().temp_size_in_bytes / (8 * 1000 * 1024)
-    assert copies < 400
+    copies = compiled.memory_analysis().temp_size_in_bytes / (8 * 1000 * 32)
+    assert copies < 2000
 
 
 def test_a_hessian_that_would_not_fit_is_refused_with_its_size():

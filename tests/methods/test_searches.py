@@ -97,11 +97,21 @@ def hill(x):
     return jnp.sum(jnp.exp(x**2)) * 1e300
 
 
-@pytest.mark.parametrize("fun", [wall, hill])
+def abyss(x):
+    return jnp.where(x[0] < 0.5, -jnp.inf, jnp.sum(x**2))
+
+
+def slopeless(x):
+    """x.x, with a gradient of NaN below x[0] = 0.9."""
+    return jnp.sum(x**2) + 0 * jnp.sqrt(jnp.maximum(x[0] - 0.9, 0))
+
+
+@pytest.mark.parametrize("fun", [wall, hill, abyss, slopeless])
 def test_trials_that_are_not_finite_are_rejected(fun):
     step = one_step(Armijo(initial=64.0), fun=fun)
     assert step.info.accepted
     assert np.isfinite(step.to.value)
+    assert np.isfinite(step.to.grad).all()
     assert step.to.value < fun(jnp.ones(1))
 
 

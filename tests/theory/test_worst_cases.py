@@ -65,8 +65,11 @@ def test_silver_steps_keep_their_bound(k):
 
 def test_silver_steps_beat_the_constant_rate_by_the_printed_factors():
     for k, factor in ((10, "3.286"), (14, "6.973")):
-        n = 2**k - 1
-        assert agrees(1 / (4 * n + 2) / silver_bound(k), factor)
+        n, total = 2**k - 1, (1 + 2**0.5) ** k - 1
+        constant = final_value(jgd.gradient_descent(1.0), n, 1 / (2 * n + 1))
+        assert agrees(constant / silver_bound(k), factor)
+        silver = jgd.gradient_descent(jgd.silver(1.0))
+        assert constant / max(final_value(silver, n, 1 / (2 * r + 1)) for r in (n, total)) >= float(factor)
 
 
 OGM = {4: "0.02558394", 10: "0.00628648", 100: "9.3039e-5", 1000: "9.9045e-7"}
