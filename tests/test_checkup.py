@@ -75,7 +75,7 @@ def test_nothing_is_found_where_nothing_is():
     assert "ok       The gradient agrees with finite differences along 3 random directions." in str(checkup)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [pytest.param(np.float32, marks=pytest.mark.slow), np.float64])
 @pytest.mark.parametrize("name", sorted(set(PROBLEMS) - {"breast-cancer-network"}))
 def test_nothing_is_found_in_the_problems_of_the_library(name, dtype):
     problem = PROBLEMS[name]()

@@ -21,7 +21,7 @@ def logistic(w, rows, labels):
     return jnp.mean(jnp.logaddexp(0.0, -labels.astype(w.dtype) * (rows.astype(w.dtype) @ w)))
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("dtype", [np.float64, pytest.param(np.float32, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "method",
     [jgd.newton(), jgd.gradient_descent(), jgd.gradient_descent(1.0), jgd.nesterov(1.0), optax.lbfgs()],
@@ -46,7 +46,12 @@ def test_what_has_a_minimizer_is_called_converged_without_a_word():
         assert result.notes == ()
 
 
-@pytest.mark.parametrize("name", METHODS)
+FEW = {"gradient_descent", "gradient_descent-auto", "heavy_ball", "newton", "adam"}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in FEW else pytest.mark.slow) for n in METHODS]
+)
 def test_nothing_is_said_of_a_plain_minimum(name):
     result = solved(name, "bowl")
     assert result.notes == ()

@@ -95,6 +95,7 @@ def test_of_a_convex_function_with_flat_directions_no_node_is_negative(dtype):
     assert found.nodes.max() == pytest.approx(highest, rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_matfree")
 def test_of_a_pytree_the_density_is_that_of_its_vector():
     network = problems.get("network")

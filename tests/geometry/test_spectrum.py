@@ -83,6 +83,8 @@ def test_more_starts_find_what_one_start_cannot_see():
     H = np.eye(n) - 5 * np.outer(v, v)
     assert found(H, seed=seed, starts=2).lowest.value == pytest.approx(-4, rel=1e-12)
     assert found(H, seed=seed).lowest.value == pytest.approx(1, rel=1e-12)
+    negative = 0.5 * np.outer(v, v) - np.eye(n)
+    assert found(negative, seed=seed, starts=2).highest.value == pytest.approx(-0.5, rel=1e-12)
 
 
 @pytest.mark.parametrize("distinct", [1, 2, 5])

@@ -69,7 +69,12 @@ def test_the_rate_follows_the_curvature(fun, x0):
     assert max(here, there) > 5 * min(here, there)
 
 
-@pytest.mark.parametrize("name", ["rosenbrock", "beale", "himmelblau", "mgh/helical-valley", "breast-cancer"])
+SLOW = [
+    pytest.param(name, marks=pytest.mark.slow) for name in ("beale", "mgh/helical-valley", "breast-cancer")
+]
+
+
+@pytest.mark.parametrize("name", ["rosenbrock", "himmelblau", *SLOW])
 @pytest.mark.parametrize(
     "method", [jgd.gradient_descent("auto"), jgd.heavy_ball("auto"), jgd.nesterov("auto", 0.9)]
 )

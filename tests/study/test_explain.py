@@ -109,6 +109,7 @@ def test_a_narrow_valley_and_how_many_steps_are_left(condition):
     assert follow(result, found.hint).success
 
 
+@pytest.mark.slow
 def test_what_is_left_in_rosenbrocks_valley_is_told_within_a_fifth():
     result = jgd.minimize(ROSENBROCK.fun, ROSENBROCK.x0, GD(1.5e-3), max_steps=10_000)
     found = jgd.explain(result)["narrow-valley"]
@@ -159,6 +160,7 @@ def test_a_start_on_the_stable_manifold_of_a_saddle():
     assert better.value == pytest.approx(-0.25)
 
 
+@pytest.mark.slow
 def test_a_saddle_that_newton_raphson_was_drawn_to():
     result = jgd.minimize(saddle, np.array([1.0, 1e-3]), jgd.newton_raphson())
     found = jgd.explain(result).findings[0]
@@ -197,7 +199,7 @@ def test_the_limit_of_precision_of_float32():
     assert better.grad_norm < result.grad_norm
 
 
-@pytest.mark.parametrize("method", [GD(1.0), jgd.newton()])
+@pytest.mark.parametrize("method", [GD(1.0), pytest.param(jgd.newton(), marks=pytest.mark.slow)])
 def test_what_has_no_minimizer(method):
     result = jgd.minimize(logistic, np.zeros(2), method, args=SEPARABLE)
     found = jgd.explain(result).findings[0]
@@ -218,6 +220,7 @@ def test_a_wall_of_nan():
     assert follow(result, found.hint).value < result.value
 
 
+@pytest.mark.slow
 def test_a_search_before_a_wall():
     result = jgd.minimize(walled, np.zeros(2), GD())
     found = jgd.explain(result).findings[0]
@@ -235,6 +238,7 @@ def test_badly_scaled_features_and_what_correlation_leaves():
     assert follow(result, found.hint).success
 
 
+@pytest.mark.slow
 def test_features_of_real_data_as_they_come():
     raw = get("breast-cancer-raw")
     result = jgd.minimize(raw.fun, raw.x0, GD(1e-9), args=raw.args, max_steps=2000)
@@ -262,7 +266,7 @@ def test_adams_floor_at_a_constant_rate():
     assert follow(result, found.hint).value < 0.01 * found.numbers["floor"]
 
 
-@pytest.mark.parametrize("name", ["quadratic", "logistic"])
+@pytest.mark.parametrize("name", ["quadratic", pytest.param("logistic", marks=pytest.mark.slow)])
 def test_of_a_plain_convergence_there_is_nothing_to_say(name):
     if name == "quadratic":
         result = jgd.minimize(quadratic, np.ones(2), GD(0.015), args=(np.array([1.0, 100.0]),))
@@ -277,12 +281,14 @@ def test_of_a_plain_convergence_there_is_nothing_to_say(name):
     assert why.findings[0].numbers["lambda_min"] == pytest.approx(lowest)
 
 
+@pytest.mark.slow
 def test_the_gap_is_within_the_bound_that_is_told():
     result = jgd.minimize(quadratic, np.ones(2), GD(0.015), args=(np.array([1.0, 100.0]),), gtol=1e-3)
     bound = jgd.explain(result).findings[0].numbers["error_bound"]
     assert 0.4 * bound <= float(result.value) <= bound * (1 + 1e-9)
 
 
+@pytest.mark.slow
 def test_a_start_that_is_not_finite():
     result = jgd.minimize(lambda x: jnp.sum(jnp.log(x)), -np.ones(2), GD(0.1))
     why = jgd.explain(result)
@@ -305,12 +311,14 @@ def test_each_direction_has_its_own_regime():
         assert ratio == pytest.approx(1 - curvature, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_gauge_of_the_runs_own_is_used():
     recorder = jgd.Recorder(gauge=jgd.curvature_gauge())
     result = jgd.minimize(ROSENBROCK.fun, ROSENBROCK.x0, GD(2.1e-3), max_steps=20_000, recorder=recorder)
     assert "edge-of-stability" in jgd.explain(result)
 
 
+@pytest.mark.slow
 def test_a_run_cut_short_without_a_reason_says_so():
     result = jgd.minimize(ROSENBROCK.fun, ROSENBROCK.x0, jgd.newton(), max_steps=5)
     found = jgd.explain(result).findings[0]
