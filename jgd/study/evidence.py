@@ -35,6 +35,9 @@ TRAIL_ROWS = 1024
 PATIENCE = 10.0
 """Runs longer than this many seconds are not made again."""
 
+SAFE = 0.95
+"""The share of a theoretical best rate that is advised."""
+
 CUT_SHORT = (Status.MAX_STEPS, Status.MAX_EVALUATIONS, Status.STOPPED_BY_RULE, Status.STALLED)
 """The ways to end before anything was reached."""
 

@@ -90,8 +90,7 @@ def no_minimizer(e: Evidence, found: tuple[str, ...]) -> Finding | None:
         "no-minimizer",
         f"f has no minimizer this way: it falls from {values[0]:.3g} at x to {values[1]:.3g} at 2x and "
         f"{values[2]:.3g} at 4x, and so on, while the gradient vanishes. Logistic regression on separable "
-        f"data is "
-        "like this: |x| grows as the logarithm of the number of steps.",
+        "data is like this: |x| grows as the logarithm of the number of steps.",
         {"value": values[0], "at_2x": values[1], "at_4x": values[2], "x_norm": float(tree.norm_inf(e.x))},
         f"Regularize: add weight/2 |x|^2, for example with weight = {weight:.1g}, and use {name}.",
         {"fun": regularized, "method": method},
@@ -114,10 +113,9 @@ def precision_limit(e: Evidence, found: tuple[str, ...]) -> Finding | None:
     return Finding(
         "precision-limit",
         f"{r.dtype} is at its limit: the decrease that is left, some |grad|^2/(2 lambda max) = "
-        f"{decrease:.1e}, is "
-        f"not above the rounding of f, {resolved:.1e}.",
+        f"{decrease:.1e}, is not above the rounding of f, {resolved:.1e}.",
         {"decrease": decrease, "rounding": resolved, "grad_norm": r.grad_norm},
-        "Go on in float64 (jax_enable_x64), take the constant out of f, or be content: x is as good as it "
-        "gets.",
+        "Go on in float64 (jax_enable_x64), take the constant out of f, or be content: x is as good as "
+        "it gets.",
         {"x0": wider} if r.dtype != "float64" else {"gtol": 2 * r.grad_norm},
     )

@@ -29,8 +29,7 @@ def saddle(e: Evidence, found: tuple[str, ...]) -> Finding | None:
     return Finding(
         "stable-manifold" if on_manifold else "saddle",
         f"{why}: lambda = {low.value:.4g} (residual {low.residual:.1g}), so f falls along a direction in "
-        f"which "
-        "the gradient has no part.",
+        "which the gradient has no part.",
         {"eigenvalue": low.value, "residual": low.residual, "slope_at_start": slope},
         f"Go on from a point {away:.2g} along jgd.curvature(...).negative_direction.",
         {"x0": ahead, **({"method": newton()} if "newton" in e.family else {})},
@@ -50,9 +49,8 @@ def newton_climbs(e: Evidence, found: tuple[str, ...]) -> Finding | None:
     return Finding(
         "newton-climbs",
         f"Newton-Raphson's full step climbed: f rose from {values[top - 1]:.6g} to {values[top]:.6g} at "
-        f"step "
-        f"{step:,}, where its model of degree 2 held no further than a part of the step, or was not "
-        f"convex.",
+        f"step {step:,}, where its model of degree 2 held no further than a part of the step, or was not "
+        "convex.",
         {"before": float(values[top - 1]), "after": float(values[top]), "step": step},
         "jgd.newton() searches along the step and makes the Hessian definite.",
         {"method": newton()},
@@ -82,8 +80,7 @@ def local_minimum(e: Evidence, found: tuple[str, ...]) -> Finding | None:
     return Finding(
         "local-minimum",
         f"This is a minimum of its surroundings ({e.curvature.kind}). Whether it is the lowest of all "
-        f"cannot be "
-        f"known from here: fun is not convex ({seen}).",
+        f"cannot be known from here: fun is not convex ({seen}).",
         {"lambda_min": e.curvature.lowest.value, "negative_curvature": seen.eigenvalue},
         "Other starts may end elsewhere: run several and keep the lowest.",
     )

@@ -8,12 +8,8 @@ import optax
 from jgd.core.status import Status
 from jgd.methods.optax import from_optax
 from jgd.methods.recipes import gradient_descent, heavy_ball, nesterov
-from jgd.study.evidence import CUT_SHORT, Evidence
+from jgd.study.evidence import CUT_SHORT, SAFE, Evidence
 from jgd.study.finding import Finding
-
-SAFE = 0.95
-"""The share of a theoretical best rate that is advised."""
-
 
 MADE = {"gradient_descent": gradient_descent, "heavy_ball": heavy_ball, "nesterov": nesterov}
 
@@ -32,8 +28,8 @@ def rate_over_limit(e: Evidence, found: tuple[str, ...]) -> Finding | None:
     return Finding(
         "rate-over-limit",
         f"The learning rate {e.rate:.4g} is over the stable limit {formula[e.family]}/lambda max = "
-        f"{e.limit:.4g}: "
-        f"along the direction of the highest curvature, {high:.6g}, every step makes the error larger.",
+        f"{e.limit:.4g}: along the direction of the highest curvature, {high:.6g}, every step makes the "
+        "error larger.",
         {"rate": e.rate, "limit": e.limit, "lambda_max": high, "better": better},
         f"A rate of {better:.3g} is stable where this was measured.",
         {"method": _with_rate(e, better), "max_steps": max(10_000, 2 * r.steps)},
@@ -44,7 +40,7 @@ def edge_of_stability(e: Evidence, found: tuple[str, ...]) -> Finding | None:
     """A rate at the edge: the run neither settles nor leaves."""
     if e.family != "gradient_descent" or not np.isfinite(e.rate) or e.result.status not in CUT_SHORT:
         return None
-    if not e.backwards > 0.9 or {"rate-over-limit"} & set(found):
+    if not e.backwards > 0.9 or "rate-over-limit" in found:
         return None
     curved, decreases = e.last("rate_curvature"), e.last("decrease_ratio")
     if not (curved.size and abs(np.median(curved) - 2) < 0.1 and abs(np.median(decreases)) < 0.1):
@@ -54,8 +50,7 @@ def edge_of_stability(e: Evidence, found: tuple[str, ...]) -> Finding | None:
         "edge-of-stability",
         f"The run is at the edge of stability: eta R = {np.median(curved):.4g} along its steps, that is a "
         f"curvature of {sharpness:.6g} against 2/eta = {2 / e.rate:.6g}, and {e.backwards:.0%} of the "
-        f"late steps "
-        "turn back on the one before, so f neither falls nor diverges.",
+        "late steps turn back on the one before, so f neither falls nor diverges.",
         {"rate_curvature": float(np.median(curved)), "backwards": e.backwards, "sharpness": sharpness},
         f"A rate of {e.rate / 2:.3g} leaves the edge.",
         {"method": gradient_descent(e.rate / 2), "max_steps": max(10_000, 4 * e.result.steps)},
@@ -73,8 +68,7 @@ def rate_too_small(e: Evidence, found: tuple[str, ...]) -> Finding | None:
     return Finding(
         "rate-too-small",
         f"The learning rate {e.rate:.4g} is far too small: the curvature here, lambda max = {high:.6g}, "
-        f"bears "
-        f"{e.limit:.4g}, {e.limit / e.rate:,.0f} times as much.",
+        f"bears {e.limit:.4g}, {e.limit / e.rate:,.0f} times as much.",
         {"rate": e.rate, "limit": e.limit, "better": better, "lambda_max": high},
         f"A rate of {better:.3g} needs some {better / e.rate:,.0f} times fewer steps.",
         {"method": _with_rate(e, better)},
@@ -98,8 +92,7 @@ def noise_floor(e: Evidence, found: tuple[str, ...]) -> Finding | None:
     return Finding(
         "noise-floor",
         f"{e.family} hovers: at the constant rate {e.rate:.3g} its steps stay {np.median(steps):.1e} "
-        f"long, and f "
-        f"stays about {np.median(values):.4g} whatever the number of steps.",
+        f"long, and f stays about {np.median(values):.4g} whatever the number of steps.",
         {"rate": e.rate, "step": float(np.median(steps)), "floor": float(np.median(values))},
         f"Let the rate decay, for example optax.cosine_decay_schedule({e.rate:.3g}, {r.steps:,}).",
         {"method": from_optax(factory, learning_rate=decay), "max_steps": r.steps},

@@ -10,14 +10,11 @@ from jgd.core import tree
 from jgd.geometry import stability
 from jgd.methods.recipes import gradient_descent
 from jgd.notes import REMAINS, remaining
-from jgd.study.evidence import CUT_SHORT, Evidence
+from jgd.study.evidence import CUT_SHORT, SAFE, Evidence
 from jgd.study.finding import Finding
 
 NARROW = 100.0
 """From this condition number on a valley is called narrow."""
-
-SAFE = 0.95
-"""The share of a theoretical best rate that is advised."""
 
 
 def zigzag(e: Evidence, found: tuple[str, ...]) -> Finding | None:
@@ -35,10 +32,9 @@ def zigzag(e: Evidence, found: tuple[str, ...]) -> Finding | None:
     method, name = e.second_order
     return Finding(
         "zigzag",
-        f"The exact search zigzags: successive gradients stand at right angles (median |cosine| "
+        "The exact search zigzags: successive gradients stand at right angles (median |cosine| "
         f"{np.median(cosines):.2g}), and in a valley of condition number {condition:.4g} f shrinks by no "
-        f"better "
-        f"than {factor:.6g} a step in the worst case.",
+        f"better than {factor:.6g} a step in the worst case.",
         {"cosine": float(np.median(cosines)), "condition": condition, "factor": factor, "measured": rate},
         f"Use curvature: {name}.",
         {"method": method},
@@ -72,10 +68,8 @@ def bad_scaling(e: Evidence, found: tuple[str, ...]) -> Finding | None:
     return Finding(
         "bad-scaling",
         f"The parameters are badly scaled: the condition number is {before:.4g}, and {after:.4g} once "
-        f"each is "
-        "divided by the root of its own curvature (standardizing features does much the same); what is "
-        "left is "
-        "their interaction, which no scaling of single parameters takes away.",
+        "each is divided by the root of its own curvature (standardizing features does much the same); "
+        "what is left is their interaction, which no scaling of single parameters takes away.",
         {"condition": float(before), "after_scaling": float(after)},
         f"Scale them, and a rate of {rate:.3g} will do; or use a method that scales by itself.",
         {"fun": rescaled, "x0": start, "method": gradient_descent(rate)},
@@ -97,10 +91,8 @@ def narrow_valley(e: Evidence, found: tuple[str, ...]) -> Finding | None:
     return Finding(
         "narrow-valley",
         f"The valley is narrow, of condition number {condition:.4g}. The remaining error lies along "
-        f"lambda min = "
-        f"{low:.4g}, 1/{condition:,.0f} of lambda max = {high:.6g}, for which one rate for all directions "
-        f"is too "
-        f"small{told}.",
+        f"lambda min = {low:.4g}, 1/{condition:,.0f} of lambda max = {high:.6g}, for which one rate for "
+        f"all directions is too small{told}.",
         {"condition": condition, "lambda_min": low, "lambda_max": high, "steps_left": left},
         f"Use curvature: {name}; or momentum.",
         {"method": method},
@@ -131,8 +123,7 @@ def flat_valley(e: Evidence, found: tuple[str, ...]) -> Finding | None:
     return Finding(
         "flat-valley",
         f"The valley is flat: lambda min = {low.value:.3g} against lambda max = {high.value:.3g}, so a "
-        f"gradient of "
-        f"{e.result.grad_norm:.1e} says little of how far the minimum is"
+        f"gradient of {e.result.grad_norm:.1e} says little of how far the minimum is"
         + (
             f"; at the pace of the last steps some {share:.0%} of the way is left."
             if share > REMAINS
