@@ -59,9 +59,10 @@ def remaining(result: "Result") -> float:
     if not known.size or not sizes[0] > sizes[1]:
         return 0.0
     path = known[-1] * (after - before)
-    scale = max(_largest(result.x), _largest(jax.tree.map(np.subtract, result.x, result.x0)))
+    scale = max(largest(result.x), largest(jax.tree.map(np.subtract, result.x, result.x0)))
     return float(path * sizes[1] / (sizes[0] - sizes[1]) / scale) if scale > 0 else 0.0
 
 
-def _largest(x: Any) -> float:
+def largest(x: Any) -> float:
+    """The largest absolute entry."""
     return max(float(np.max(np.abs(leaf))) for leaf in jax.tree.leaves(x) if np.size(leaf))

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import jax
 import numpy as np
 
 from jgd.core.status import Status
+from jgd.core.words import abbreviated, plural
 from jgd.driver.carry import Carry, Program
 from jgd.driver.recorder import read
 from jgd.driver.steps import last_row, names
-from jgd.notes import notes
+from jgd.notes import largest, notes
 
 
 @dataclass(frozen=True)
@@ -117,12 +117,6 @@ class Result:
         return "\n".join(_summary(self))
 
 
-def _abbreviated(x: Any) -> str:
-    """The entries of x in a line, the middle left out where they are many."""
-    entries = np.concatenate([np.ravel(np.asarray(leaf, float)) for leaf in jax.tree.leaves(x)])
-    return np.array2string(entries, precision=6, threshold=8, edgeitems=3, max_line_width=10_000)
-
-
 def _held(measure: float, tolerance: float) -> str:
     if tolerance == 0:
         return f"{measure:.3e}"
@@ -135,9 +129,9 @@ def _summary(r: Result) -> list[str]:
     method = f"{r.method} ({remark})" if remark else r.method
     lines = [
         f"{r.status.name}: {r.message}",
-        f"  method       {method}, {_plural(r.parameters, 'parameter')}, {r.dtype}",
+        f"  method       {method}, {plural(r.parameters, 'parameter')}, {r.dtype}",
         f"  steps        {r.steps:,}",
-        f"  x            {_abbreviated(r.x)}",
+        f"  x            {abbreviated(r.x)}",
         f"  value        {float(r.value):.10g}  (first {r.first_value:.10g}, best {float(r.best_value):.10g}"
         f" at step {r.best_step:,})",
         f"  |gradient|   {_held(r.grad_norm, r.tolerances.grad)}"
@@ -148,9 +142,9 @@ def _summary(r: Result) -> list[str]:
     if len(r.history.get("step", ())) > 1:
         lines += _last_step(r)
     w = r.work
-    parts = [_plural(w.values, "value"), _plural(w.grads, "gradient")]
-    parts += [_plural(w.hvps, "Hessian-vector product")] if w.hvps else []
-    parts += [_plural(w.hessians, "Hessian")] if w.hessians else []
+    parts = [plural(w.values, "value"), plural(w.grads, "gradient")]
+    parts += [plural(w.hvps, "Hessian-vector product")] if w.hvps else []
+    parts += [plural(w.hessians, "Hessian")] if w.hessians else []
     thrown = f" ({w.discarded:,} of the values thrown away)" if w.discarded else ""
     lines.append(f"  work         {', '.join(parts)}{thrown}")
     lines.append(f"  time         {r.compile_seconds:.3f} s compiling, {r.run_seconds:.6f} s running")
@@ -161,10 +155,9 @@ def _last_step(r: Result) -> list[str]:
     """The measures of the last recorded steps against xtol and ftol."""
     h, t = r.history, r.tolerances
     known = np.flatnonzero(np.isfinite(h["step_norm"]))[-1]
-    largest = max(float(np.max(np.abs(leaf))) for leaf in jax.tree.leaves(r.x) if leaf.size)
     steps, values = np.diff(h["step"][-2:])[0], np.diff(h["value"][-2:])[0]
     return [
-        f"  |step|       {_held(float(h['step_norm'][known]), t.xtol * largest)}"
+        f"  |step|       {_held(float(h['step_norm'][known]), t.xtol * largest(r.x))}"
         f"  (recorded at step {h['step'][known]:,}; {_test('xtol', t.xtol, 'max|x|')})",
         f"  |change|     {_held(abs(float(values / steps)), t.ftol * max(abs(float(r.value)), 1.0))}"
         f"  (of the value in a step; {_test('ftol', t.ftol, 'max(|value|, 1)')})",
@@ -173,7 +166,3 @@ def _last_step(r: Result) -> list[str]:
 
 def _test(name: str, tolerance: float, scale: str) -> str:
     return f"{name} {tolerance:g} x {scale}" if tolerance else f"{name} is 0: not tested"
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")

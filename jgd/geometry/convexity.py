@@ -12,6 +12,7 @@ from jax import lax
 
 from jgd.core import tree
 from jgd.core.objective import Objective
+from jgd.core.words import abbreviated
 from jgd.geometry.spectrum import flat_hvp, negligible
 from jgd.linalg import lanczos
 
@@ -33,9 +34,7 @@ class Convexity:
         """`violated at ..., lambda = ...` or `no violation in N samples`."""
         if not self.violated:
             return f"no violation in {self.samples:,} samples"
-        entries = np.concatenate([np.ravel(np.asarray(leaf, float)) for leaf in jax.tree.leaves(self.at)])
-        where = np.array2string(entries, precision=6, threshold=8, edgeitems=3, max_line_width=10_000)
-        return f"violated at {where}, lambda = {self.eigenvalue:.6g}"
+        return f"violated at {abbreviated(self.at)}, lambda = {self.eigenvalue:.6g}"
 
 
 @jax.jit

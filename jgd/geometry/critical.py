@@ -1,5 +1,6 @@
 """What kind of critical point a point is, in words that claim no more than was found."""
 
+from jgd.core.words import plural
 from jgd.geometry.spectrum import Spectrum
 
 
@@ -14,10 +15,9 @@ def kind(spectrum: Spectrum, grad_norm: float, gtol: float) -> str:
     if low.value < -zero and high.value > zero:
         return f"saddle (lambda = {low.value:.4g}, residual {low.residual:.1g})"
     if not spectrum.dense:
-        starts = f"{spectrum.starts} start" + "s" * (spectrum.starts != 1)
         k = (spectrum.products - 2 * spectrum.starts) // spectrum.starts
         missed = "positive" if low.value < -zero else "negative"
-        return f"no {missed} curvature found (k = {k}, {starts})"
+        return f"no {missed} curvature found (k = {k}, {plural(spectrum.starts, 'start')})"
     if low.value > zero:
         return "minimum (dense)"
     if high.value < -zero:

@@ -10,6 +10,7 @@ import numpy as np
 
 from jgd.core import check, tree
 from jgd.core.objective import Objective
+from jgd.core.words import plural
 from jgd.geometry import stability
 from jgd.geometry.critical import kind
 from jgd.geometry.spectrum import DENSE_LIMIT, Eigenpair, Spectrum, spectrum
@@ -67,7 +68,7 @@ class Curvature:
         """How the eigenvalues were found."""
         if self.spectrum.dense:
             return "dense eigh"
-        return f"Lanczos, {self.products} products, {_plural(self.spectrum.starts, 'start')}"
+        return f"Lanczos, {self.products} products, {plural(self.spectrum.starts, 'start')}"
 
     @property
     def condition(self) -> float:
@@ -146,10 +147,6 @@ class Curvature:
         return "\n".join(_report(self))
 
 
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" + "s" * (count != 1)
-
-
 def _end(name: str, end: Eigenpair, bound: str) -> str:
     return f"  {name:12} {end.value:.9g}  (residual {end.residual:.1e}{bound})"
 
@@ -158,7 +155,7 @@ def _report(c: Curvature) -> list[str]:
     low_met, high_met = c.spectrum.converged
     lines = [
         f"{c.kind}",
-        f"  point        {_plural(c.parameters, 'parameter')}, {c.dtype}, value {c.value:.10g}, "
+        f"  point        {plural(c.parameters, 'parameter')}, {c.dtype}, value {c.value:.10g}, "
         f"max |grad| {c.grad_norm:.3e}",
         f"  found by     {c.found}",
         _end("lambda max", c.highest, "" if high_met else "; a lower bound"),

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from jgd.core.words import plural
 from jgd.directions.momentum import HeavyBall, LookAhead
 from jgd.directions.steepest import Steepest
 from jgd.geometry.stability import largest_stable_curvature
@@ -134,6 +135,6 @@ def _finish(figure: "Figure", result: Result) -> None:
     if figure.axes[0].get_legend_handles_labels()[0]:
         figure.legend(loc="outside lower center", ncols=2, frameon=False)
     figure.suptitle(
-        f"{result.method}: {result.status.name} after {result.steps:,} step{'s' * (result.steps != 1)}",
+        f"{result.method}: {result.status.name} after {plural(result.steps, 'step')}",
         fontsize="medium",
     )

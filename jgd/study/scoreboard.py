@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from jgd.core.words import plural
 from jgd.study.row import power
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ def scoreboard(comparison: "Comparison") -> str:
     c = comparison
     origin = "best found" if c.best_found else "known"
     lines = [
-        f"{c.name}: {c.parameters:,} parameter{'s' * (c.parameters != 1)}, {c.dtype}, "
+        f"{c.name}: {plural(c.parameters, 'parameter')}, {c.dtype}, "
         f"f0 = {c.first_value:.10g}, f* = {c.minimum:.10g} ({origin})",
         f"stopping: {c.stopping}",
         "",
