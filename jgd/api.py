@@ -57,7 +57,7 @@ def minimize(
       gtol: CONVERGED is max|grad| <= gtol + grtol * (the same at x0); by default 1e-8 in float64, 1e-4 in
         float32, 1e-2 in 16 bits.
       grtol: see gtol; by default 1e-12, 1e-6 and 1e-2, and 0 if only gtol is given.
-      ftol: STALLED when at 8 checks in a row the value changes by at most ftol * max(|f|, 1); 0 is never.
+      ftol: STALLED when at 8 checks in a row the value changes by less than ftol * max(|f|, 1); 0 is never.
       xtol: STALLED when at 8 checks in a row no entry of x changes by more than xtol * max|x|; with 0, when
         x stays the same to the last bit.
       target: TARGET_REACHED when the value is at most this.

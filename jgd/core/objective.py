@@ -70,14 +70,19 @@ class Objective:
 
         return product
 
+    def ravelled_hvp(self, x: Any) -> Callable[[jax.Array], jax.Array]:
+        """v -> H(x) v on vectors over the ravelled x, in the dtype of scalars about x."""
+        flat, unravel = tree.ravel(x)
+        product, dtype = self.hvp(x), tree.scalar_dtype(x)
+        return lambda v: tree.ravel(product(unravel(v.astype(flat.dtype))))[0].astype(dtype)
+
     def hessian(self, x: Any) -> jax.Array:
         """The dense Hessian at x, of shape (n, n) over the ravelled x, in the dtype of scalars about x.
 
         Its columns are Hessian-vector products, at most `HESSIAN_BLOCK` of them in flight at once.
         Raises ValueError if it would take more than `HESSIAN_LIMIT` bytes.
         """
-        flat, unravel = tree.ravel(x)
-        n, dtype = flat.size, tree.scalar_dtype(x)
+        n, dtype = tree.size(x), tree.scalar_dtype(x)
         needed = n**2 * dtype.itemsize
         if needed > HESSIAN_LIMIT:
             raise ValueError(
@@ -85,11 +90,10 @@ class Objective:
                 f"(limit {HESSIAN_LIMIT / 2**30:.0f} GiB): use a matrix-free method instead, for "
                 "example jgd.gradient_descent() or optax.lbfgs(), and for jgd.curvature dense=False."
             )
-        product = self.hvp(x)
+        product = self.ravelled_hvp(x)
 
         def column(i: jax.Array) -> jax.Array:
-            unit = (jnp.arange(n) == i).astype(flat.dtype)
-            return tree.ravel(product(unravel(unit)))[0].astype(dtype)
+            return product((jnp.arange(n) == i).astype(dtype))
 
         if n <= HESSIAN_BLOCK:
             hessian = jax.vmap(column)(jnp.arange(n))

@@ -91,13 +91,7 @@ def _ratio(a: jax.Array, b: jax.Array) -> jax.Array:
 
 def _sharpest(f: Objective, x: Any, vector: jax.Array, steps: int) -> tuple[jax.Array, jax.Array]:
     """The highest Ritz value of some Lanczos steps from `vector`, and its vector."""
-    flat, unravel = tree.ravel(x)
-    hvp = f.hvp(x)
-
-    def product(v: jax.Array) -> jax.Array:
-        return tree.ravel(hvp(unravel(v.astype(flat.dtype))))[0].astype(v.dtype)
-
-    t = lanczos.extend(product, lanczos.begin(vector, min(steps, flat.size)), steps)
+    t = lanczos.extend(f.ravelled_hvp(x), lanczos.begin(vector, min(steps, vector.size)), steps)
     values, weights = lanczos.small_eigh(t)
     return values[-1], weights[:, -1] @ t.basis[:-1]
 

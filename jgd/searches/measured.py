@@ -8,7 +8,7 @@ from jax import lax
 
 from jgd.core import tree
 from jgd.core.objective import Objective
-from jgd.core.record import record, static
+from jgd.core.record import record
 from jgd.core.status import Status
 from jgd.core.types import Info, Point, Step
 from jgd.linalg import lanczos
@@ -18,6 +18,9 @@ PRODUCTS = 6
 
 FIRST = 8
 """Steps between the first measurement and the second; each later interval is half of the steps so far."""
+
+TRIALS = 60
+"""A step is halved at most so many times less one."""
 
 
 @record
@@ -43,8 +46,9 @@ class Measured:
     A measurement takes 6 Hessian-vector products of Lanczos' method from the vector found before; high
     includes the residual. It is made at the start, 8 steps later, again after half as many steps as have
     been made, and whenever the run says that it must be: when the curvature along a step, by the change of
-    the gradient or of f, is above high. A step that raises f is not taken, but one of half its rate, and none
-    along a direction that leads uphill: a direction that remembers is then started afresh.
+    the gradient or of f, is above high. Without curvature the step is of length 1. A step that raises f is
+    not taken, but one of half its rate, and none along a direction that leads uphill: a direction that
+    remembers is then started afresh.
 
     For steepest descent scale = 2 and tilt = 1 is the best constant rate on a quadratic; with a scale a
     little below, the error along the steepest direction, whose gradient is the largest, dies out first. The
@@ -54,7 +58,6 @@ class Measured:
 
     scale: Any = 2.0
     tilt: Any = 1.0
-    max_trials: int = static(default=60)
 
     def init(self, f: Objective, point: Point) -> Measurement:
         """Nothing measured yet; the first look begins along a random vector."""
@@ -70,9 +73,10 @@ class Measured:
         dtype = s.high.dtype
         curved, slope = s.high > 0, tree.dot(p.grad, d)
         size = jnp.sqrt(tree.dot(d, d))
-        flat = jnp.where(size > 0, 1 / jnp.where(size > 0, size, jnp.ones_like(size)), jnp.ones_like(size))
+        of_length_one = 1 / jnp.where(size > 0, size, jnp.ones_like(size))
         bound = s.high + jnp.asarray(self.tilt, dtype) * s.low
-        rate = jnp.where(curved, jnp.asarray(self.scale, dtype) / jnp.where(curved, bound, 1), flat)
+        measured = jnp.asarray(self.scale, dtype) / jnp.where(curved, bound, 1)
+        rate = jnp.where(curved, measured, of_length_one)
         value = p.value.astype(dtype)
         noise = 8 * float(jnp.finfo(p.value.dtype).eps) * jnp.abs(value)
 
@@ -87,7 +91,7 @@ class Measured:
 
         def searching(carry: tuple) -> Any:
             _, _, good, _, trials = carry
-            return ~good & (trials < self.max_trials) & (slope < 0)
+            return ~good & (trials < TRIALS) & (slope < 0)
 
         start = (rate, p, jnp.zeros((), bool), jnp.zeros((), dtype), jnp.zeros((), jnp.int32))
         rate, trial, good, bend, trials = lax.while_loop(searching, attempt, start)
@@ -110,13 +114,8 @@ class Measured:
 
 
 def _measure(f: Objective, x: Any, s: Measurement) -> Measurement:
-    flat, unravel = tree.ravel(x)
-    hvp = f.hvp(x)
-
-    def product(v: jax.Array) -> jax.Array:
-        return tree.ravel(hvp(unravel(v.astype(flat.dtype))))[0].astype(v.dtype)
-
-    t = lanczos.extend(product, lanczos.begin(s.vector, PRODUCTS), PRODUCTS)
+    """Both ends of the spectrum at x."""
+    t = lanczos.extend(f.ravelled_hvp(x), lanczos.begin(s.vector, PRODUCTS), PRODUCTS)
     values, weights = lanczos.small_eigh(t)
     last = jnp.maximum(t.done - 1, 0)
     residual = jnp.abs(t.below[last] * weights[last, -1])

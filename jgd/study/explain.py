@@ -1,7 +1,6 @@
 """Why a run went as it went: findings from measured curvature, each with its numbers and what to do."""
 
-import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from jgd.result import Result
@@ -65,7 +64,7 @@ class Explanation:
                 }
                 for f in self.findings
             ],
-            "directions": [json.loads(json.dumps(vars(d))) for d in self.directions],
+            "directions": [asdict(direction) for direction in self.directions],
         }
 
 

@@ -1,15 +1,16 @@
 """In which regime a run was: overall, and along single directions."""
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jgd.core import tree
 from jgd.core.status import Status
-from jgd.driver.carry import Program
+from jgd.driver.carry import Carry, Program
 from jgd.driver.solve import begin, run
 from jgd.driver.stop import Stop
 from jgd.study.evidence import Evidence
@@ -95,18 +96,20 @@ def directions(e: Evidence) -> tuple[Direction, ...]:
 
 def _grads(e: Evidence, steps: int) -> np.ndarray:
     """The gradients of some further steps, one a row, those of numbers."""
-    program = dataclasses.replace(e.result.program, stop=Stop((), ()), recorder=None)
+    program = replace(e.result.program, stop=Stop((), ()), recorder=None)
     grads = np.asarray(_follow(program, e.x, steps), float)
     return grads[np.isfinite(grads).all(axis=1)]
 
 
 @partial(jax.jit, static_argnames="steps")
-def _follow(program: Program, x: object, steps: int) -> jax.Array:
-    def step(carry: object, _: None) -> tuple:
-        after = run(program, carry, carry.motion.k + 1)  # type: ignore[attr-defined]
+def _follow(program: Program, x: Any, steps: int) -> jax.Array:
+    """The gradients at x and after each of so many steps, one a row."""
+
+    def step(carry: Carry, _: None) -> tuple[Carry, jax.Array]:
+        after = run(program, carry, carry.motion.k + 1)
         return after, tree.ravel(after.motion.point.grad)[0]
 
     start = run(program, begin(program, x), 0)
     first = tree.ravel(start.motion.point.grad)[0][None]
     _, further = jax.lax.scan(step, start, None, steps)
-    return jax.numpy.concatenate([first, further])
+    return jnp.concatenate([first, further])
