@@ -189,8 +189,11 @@ def test_the_users_own_traceback_is_shown_and_no_other(folder):
 def test_an_interrupt_exits_130_in_the_midst_of_a_compiled_loop(folder):
     arguments = ["run", "my_model.py:loss", "--x0", "3,1", "--x64", "--max-steps", "2000000000"]
     arguments += ["--method", "gradient_descent", "--set", "learning_rate=1e-12"]
+    hearing = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # ignored in "make test &"
+    )
     process = subprocess.Popen(
-        [sys.executable, "-m", "jgd.cli", *arguments],
+        [sys.executable, "-c", f"{hearing}; import jgd.cli; jgd.cli.main()", *arguments],
         cwd=folder,
         env=environment(),
         stderr=subprocess.PIPE,
@@ -203,5 +206,7 @@ def test_an_interrupt_exits_130_in_the_midst_of_a_compiled_loop(folder):
         _, errors = process.communicate(timeout=10)  # the loop itself takes longer
     finally:
         process.kill()
+        process.wait()
+        process.stderr.close()
     assert process.returncode == 130
     assert errors.strip() == "Interrupted."
