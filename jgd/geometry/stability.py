@@ -9,6 +9,13 @@ import cmath
 import math
 from dataclasses import dataclass
 
+FORMULAS = {
+    "gradient_descent": "2",
+    "heavy_ball": "(2 + 2 beta)",
+    "nesterov": "(2 + 2 beta)/(1 + 2 beta)",
+}
+"""Method of descent -> the largest rate times curvature that it bears."""
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -69,7 +76,7 @@ def largest_stable_curvature(method: str, rate: float, momentum: float = 0.0) ->
         "gradient_descent": 2.0,
         "heavy_ball": 2 + 2 * momentum,
         "nesterov": (2 + 2 * momentum) / (1 + 2 * momentum),
-        "adam": (2 + 2 * momentum) / (1 - momentum),
+        "adam": (2 + 2 * momentum) / (1 - momentum) if momentum < 1 else math.inf,
     }
     if method not in limits:
         raise ValueError(f"method must be one of {', '.join(limits)}, got {method!r}.")

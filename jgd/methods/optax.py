@@ -35,7 +35,7 @@ class OptaxMethod:
     def remark(self) -> str:
         """What a summary adds to the name."""
         return (
-            "ready-made; jgd.from_optax(factory, ...) recompiles for no number"
+            "another rate compiles anew; not so with jgd.from_optax(factory, ...)"
             if isinstance(self.factory, _Ready)
             else ""
         )

@@ -1,7 +1,8 @@
 """Figures of Matplotlib: a new one, and their files."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +10,19 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def canvas(width: float, height: float) -> "Figure":
-    """An empty figure, in inches. Raises ImportError without Matplotlib."""
+@contextmanager
+def matplotlib_needed() -> Iterator[None]:
+    """What fails to be imported here fails in words that say how to install it."""
     try:
-        from matplotlib.figure import Figure
+        yield
     except ImportError as error:
         raise ImportError('Figures need Matplotlib: pip install "jgd[plot]".') from error
+
+
+def canvas(width: float, height: float) -> "Figure":
+    """An empty figure, in inches. Raises ImportError without Matplotlib."""
+    with matplotlib_needed():
+        from matplotlib.figure import Figure
     return Figure(figsize=(width, height), layout="constrained")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from jgd.core.objective import Objective
 from jgd.result import Result
-from jgd.study.canvas import write
+from jgd.study.canvas import matplotlib_needed, write
 from jgd.study.row import Row, plain
 from jgd.study.scoreboard import scoreboard
 
@@ -92,10 +92,8 @@ class Comparison:
 
         Raises ImportError without Matplotlib.
         """
-        try:
+        with matplotlib_needed():
             from jgd.study.plots import figures
-        except ImportError as error:
-            raise ImportError('Figures need Matplotlib: pip install "jgd[plot]".') from error
         return figures(self)
 
     def plot(self, prefix: str | Path) -> list[Path]:

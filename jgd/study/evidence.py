@@ -12,22 +12,16 @@ import optax
 from jgd.core import tree
 from jgd.core.objective import Objective
 from jgd.core.status import Status
-from jgd.directions.momentum import HeavyBall, LookAhead
-from jgd.directions.newton import NewtonRaphson, SafeNewton
-from jgd.directions.steepest import Steepest
 from jgd.driver.recorder import Recorder
 from jgd.driver.solve import solve
-from jgd.geometry import stability
 from jgd.geometry.gauge import CurvatureGauge
 from jgd.geometry.spectrum import DENSE_LIMIT
-from jgd.methods.descent import Descent
-from jgd.methods.optax import OptaxMethod
 from jgd.methods.recipes import newton
 from jgd.prepare import NEWTON_LIMIT
 from jgd.result import Result
 from jgd.searches.exact import Exact
-from jgd.searches.fixed import Fixed
 from jgd.study.curvature import Curvature, curvature
+from jgd.study.family import Family, family
 
 TRAIL_ROWS = 1024
 """Rows of the history that is measured of a run made again."""
@@ -40,14 +34,6 @@ SAFE = 0.95
 
 CUT_SHORT = (Status.MAX_STEPS, Status.MAX_EVALUATIONS, Status.STOPPED_BY_RULE, Status.STALLED)
 """The ways to end before anything was reached."""
-
-FAMILIES = {
-    Steepest: "gradient_descent",
-    HeavyBall: "heavy_ball",
-    LookAhead: "nesterov",
-    NewtonRaphson: "newton_raphson",
-    SafeNewton: "newton",
-}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -62,34 +48,24 @@ class Evidence:
         return self.result.program.objective
 
     @cached_property
+    def theory(self) -> Family:
+        """The method as theory knows it."""
+        return family(self.result.program.method, self.result.method)
+
+    @property
     def family(self) -> str:
         """`gradient_descent`, `heavy_ball`, `nesterov`, `newton_raphson`, `newton`, `adam` and the like."""
-        method = self.result.program.method
-        if isinstance(method, Descent):
-            return FAMILIES.get(type(method.direction), self.result.method)
-        return self.result.method.removeprefix("optax.")
+        return self.theory.name
 
     @property
     def descends(self) -> bool:
         """Whether this is gradient descent, perhaps with momentum."""
-        return self.family in ("gradient_descent", "heavy_ball", "nesterov")
+        return self.theory.descends
 
-    @cached_property
+    @property
     def rate(self) -> float:
         """The constant learning rate; NaN if it is none."""
-        method = self.result.program.method
-        if isinstance(method, Descent) and isinstance(method.search, Fixed):
-            return float(method.search.rate)
-        if isinstance(method, OptaxMethod):
-            rate = {**dict(method.constants), **method.hyper}.get("learning_rate", np.nan)
-            return float("nan") if callable(rate) else float(rate)
-        return float("nan")
-
-    @cached_property
-    def momentum(self) -> float:
-        """Its momentum, 0 for none."""
-        direction = getattr(self.result.program.method, "direction", None)
-        return float(getattr(direction, "momentum", 0.0))
+        return self.theory.rate
 
     @property
     def exact_search(self) -> bool:
@@ -115,10 +91,7 @@ class Evidence:
     @property
     def limit(self) -> float:
         """The largest stable constant rate there, of this method; infinite without positive curvature."""
-        high = self.curvature.highest.value
-        if not high > 0 or not self.descends:
-            return float("inf")
-        return stability.largest_stable_curvature(self.family, 1.0, self.momentum) / high
+        return self.theory.stable_rate(self.curvature.highest.value)
 
     @cached_property
     def eigen(self) -> tuple[np.ndarray, np.ndarray] | None:

@@ -1,16 +1,14 @@
 """Figures of what a curvature gauge measured along a run: rate times curvature, and sharpness."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from jgd.core.words import plural
-from jgd.directions.momentum import HeavyBall, LookAhead
-from jgd.directions.steepest import Steepest
-from jgd.geometry.stability import largest_stable_curvature
+from jgd.geometry.stability import FORMULAS, largest_stable_curvature
 from jgd.result import Result
-from jgd.searches.fixed import Fixed
 from jgd.study.canvas import canvas
+from jgd.study.family import family
 from jgd.study.ink import COLORS
 from jgd.study.scale import fit_scale
 
@@ -19,13 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BLUE, ORANGE, RED, BLACK = (COLORS[i] for i in (0, 1, 4, 7))
-
-STABLE: dict[Any, tuple[str, str]] = {
-    Steepest: ("gradient_descent", "2"),
-    HeavyBall: ("heavy_ball", "(2 + 2\\beta)"),
-    LookAhead: ("nesterov", "(2 + 2\\beta)/(1 + 2\\beta)"),
-}
-"""Direction -> the method it makes at a constant rate, and its largest stable rate times curvature."""
 
 
 class Limit(NamedTuple):
@@ -65,7 +56,8 @@ def rate_figure(result: Result) -> "Figure":
 def sharpness_figure(result: Result) -> "Figure":
     """The highest eigenvalue against steps, with the largest that the method is stable under.
 
-    The line is drawn for gradient descent, heavy ball and Nesterov's method with constant rate and momentum.
+    The line is drawn for gradient descent, heavy ball and Nesterov's method with a constant rate;
+    where the momentum grows towards 1, for 1.
 
     Raises ValueError for a run whose gauge had no sharpness, ImportError without Matplotlib.
     """
@@ -87,13 +79,12 @@ def sharpness_figure(result: Result) -> "Figure":
 
 def limit(result: Result) -> Limit | None:
     """The largest stable curvature of a run's method; None where rate or momentum are not constant."""
-    method: Any = result.program.method
-    direction, search = getattr(method, "direction", None), getattr(method, "search", None)
-    if type(direction) not in STABLE or not isinstance(search, Fixed):
+    made = family(result.program.method, result.method)
+    if not made.descends or not np.isfinite(made.rate):
         return None
-    name, formula = STABLE[type(direction)]
-    rate, momentum = float(search.rate), float(getattr(direction, "momentum", 0.0))
-    return Limit(name, rate, largest_stable_curvature(name, rate, momentum), formula)
+    formula = FORMULAS[made.name].replace("beta", "\\beta")
+    stable = largest_stable_curvature(made.name, made.rate, made.momentum)
+    return Limit(made.name, made.rate, stable, formula)
 
 
 def _lines(stable: Limit | None) -> list[tuple[float, str, str]]:

@@ -4,10 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 import jgd
-from jgd.cli.app import cli
 from jgd.cli.codes import exit_code, worst
 from jgd.cli.methods import OWN, build, entries, optax_names
 from jgd.cli.objective import load
@@ -35,18 +33,11 @@ def logarithm(x):
 
 
 @pytest.fixture
-def told(tmp_path, monkeypatch):
+def told(tmp_path, invoke, monkeypatch):
     """A command's exit code and output, in a folder with a model."""
     (tmp_path / "model.py").write_text(MODEL)
     monkeypatch.chdir(tmp_path)
-
-    def tell(*arguments):
-        result = CliRunner().invoke(cli, arguments)
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result.exit_code, result.output
-
-    return tell
+    return invoke
 
 
 @pytest.mark.parametrize(

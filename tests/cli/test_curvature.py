@@ -57,17 +57,10 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def told(folder, monkeypatch):
+def told(folder, invoke, monkeypatch):
     """A command's exit code and output, in that folder."""
     monkeypatch.chdir(folder)
-
-    def tell(*arguments):
-        result = CliRunner().invoke(cli, arguments)
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result.exit_code, result.output
-
-    return tell
+    return invoke
 
 
 def test_the_report_and_the_record_at_the_start(told):

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 import jgd
@@ -68,7 +69,14 @@ def follow(result: jgd.Result, hint) -> jgd.Result:
 
 @pytest.mark.parametrize(
     ("method", "limit"),
-    [(GD(0.5), 0.25), (jgd.heavy_ball(0.5, 0.9), 3.8 / 8), (jgd.nesterov(0.5, 0.9), 3.8 / 2.8 / 8)],
+    [
+        (GD(0.5), 0.25),
+        (jgd.heavy_ball(0.5, 0.9), 3.8 / 8),
+        (jgd.nesterov(0.5, 0.9), 3.8 / 2.8 / 8),
+        (jgd.nesterov(0.5), 4 / 3 / 8),
+        (jgd.from_optax(optax.sgd, learning_rate=0.5), 0.25),
+        (jgd.from_optax(optax.sgd, learning_rate=0.5, momentum=0.9), 3.8 / 8),
+    ],
 )
 def test_a_rate_over_the_limit(method, limit):
     result = jgd.minimize(quadratic, np.ones(2), method, args=(np.array([1.0, 8.0]),))

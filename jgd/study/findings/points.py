@@ -91,8 +91,9 @@ def converged(e: Evidence, found: tuple[str, ...]) -> Finding | None:
     if not e.result.success or found:
         return None
     low = e.curvature.lowest.value
-    error = float(tree.dot(e.result.grad, e.result.grad)) / (2 * low) if low > 0 else float("nan")
-    bound = f" If fun is convex near here, f - f* is at most some {error:.1e}." if low > 0 else ""
+    curved = low > e.curvature.spectrum.zero
+    error = float(tree.dot(e.result.grad, e.result.grad)) / (2 * low) if curved else float("nan")
+    bound = f" If fun is convex near here, f - f* is at most some {error:.1e}." if curved else ""
     return Finding(
         "converged",
         f"Converged to a critical point, {e.curvature.kind}: nothing more to say.{bound}",

@@ -6,6 +6,7 @@ import numpy as np
 import optax
 
 from jgd.core.status import Status
+from jgd.geometry.stability import FORMULAS
 from jgd.methods.optax import from_optax
 from jgd.methods.recipes import gradient_descent, heavy_ball, nesterov
 from jgd.study.evidence import CUT_SHORT, SAFE, Evidence
@@ -23,11 +24,10 @@ def rate_over_limit(e: Evidence, found: tuple[str, ...]) -> Finding | None:
     if not (left and e.rate >= e.limit) or "wall" in found:
         return None
     high = e.curvature.highest.value
-    formula = {"gradient_descent": "2", "heavy_ball": "(2 + 2 beta)", "nesterov": "(2 + 2 beta)/(1 + 2 beta)"}
     better = SAFE * e.limit / 2
     return Finding(
         "rate-over-limit",
-        f"The learning rate {e.rate:.4g} is over the stable limit {formula[e.family]}/lambda max = "
+        f"The learning rate {e.rate:.4g} is over the stable limit {FORMULAS[e.family]}/lambda max = "
         f"{e.limit:.4g}: along the direction of the highest curvature, {high:.6g}, every step makes the "
         "error larger.",
         {"rate": e.rate, "limit": e.limit, "lambda_max": high, "better": better},
@@ -101,4 +101,5 @@ def noise_floor(e: Evidence, found: tuple[str, ...]) -> Finding | None:
 
 def _with_rate(e: Evidence, rate: float) -> Any:
     """The same kind of method with another rate."""
-    return MADE[e.family](rate, **({"momentum": e.momentum} if e.momentum else {}))
+    momentum = e.theory.momentum
+    return MADE[e.family](rate, **({"momentum": momentum} if 0 < momentum < 1 else {}))

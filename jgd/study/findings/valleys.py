@@ -106,7 +106,7 @@ def _left(e: Evidence, rate: float) -> float:
     if not np.isfinite(rate):
         return float("inf")
     c = e.curvature
-    prediction = stability.predicted(e.family, c.lowest.value, c.highest.value, rate, e.momentum)
+    prediction = stability.predicted(e.family, c.lowest.value, c.highest.value, rate, e.theory.momentum)
     return prediction.steps(e.result.tolerances.grad / e.result.grad_norm)
 
 
