@@ -78,7 +78,7 @@ def sharpness_figure(result: Result) -> "Figure":
 
 
 def limit(result: Result) -> Limit | None:
-    """The largest stable curvature of a run's method; None where rate or momentum are not constant."""
+    """The largest stable curvature of a run's method; None where the rate is not constant."""
     made = family(result.program.method, result.method)
     if not made.descends or not np.isfinite(made.rate):
         return None

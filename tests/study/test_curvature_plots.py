@@ -246,7 +246,7 @@ def test_momentum_has_a_stable_limit_of_its_own_among_the_lines():
     assert horizontals(drawn(figure)[0]) == pytest.approx([1, 2, 3])
     assert entries(figure)[1:] == [
         "2: unstable above for gradient descent",
-        "$(2 + 2\\beta)$ = 3: unstable above",
+        "$(2 + 2 \\beta)$ = 3: unstable above",
     ]
 
 
