@@ -15,7 +15,7 @@ PYTEST := pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all test-oldest test-newest lint types bench clean
+.PHONY: help demo test test-all test-oldest test-newest lint types bench experiments clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,9 @@ types: $(INSTALLED) ## pyright
 
 bench: $(INSTALLED) ## the benchmarks against peers
 	$(BIN)/python -m experiments.benchmarks.driver $(ARGS)
+
+experiments: $(INSTALLED) ## statements about gradient descent, run, drawn and checked: experiments/README.md
+	$(BIN)/python -m experiments run all $(ARGS)
 
 clean: ## remove all that make has made, the environments included
 	rm -rf .venv .venv-oldest .venv-newest demo build dist .pytest_cache .ruff_cache
