@@ -51,6 +51,8 @@ def test_the_rate_is_safe_where_the_spectrum_is_only_partly_seen():
     result = jgd.minimize(quadratic, np.ones(300), jgd.gradient_descent("auto"), args=(spectrum,))
     assert result.success
     assert (result.history["rate"][1:] <= 2 / 100 * 1.03).all()
+    few = jgd.minimize(quadratic, np.ones(300), jgd.gradient_descent("auto"), args=(spectrum,), max_steps=12)
+    assert (1.95 / few.history["rate"][1:] > 101).all()  # the highest Ritz value alone is 96
     assert (np.diff(result.history["value"]) <= 0).all()
     best = jgd.minimize(quadratic, np.ones(300), jgd.gradient_descent(2 / 101), args=(spectrum,))
     assert result.steps < 1.3 * best.steps

@@ -9,6 +9,7 @@ import pytest
 import jgd
 from jgd import Status
 from jgd.problems import get
+from jgd.study.evidence import Evidence
 
 
 def quadratic(x, h):
@@ -194,6 +195,8 @@ def test_a_flat_valley():
     assert (result.status, found.name) == (Status.CONVERGED, "flat-valley")
     assert found.numbers["remaining"] == pytest.approx(abs(float(result.x[1])) / 3, rel=0.1)
     assert follow(result, found.hint).value < 0.1 * result.value
+    unused = jgd.explain(jgd.minimize(lambda x: x[0] ** 2, np.ones(2), GD(0.4)))["flat-valley"].numbers
+    assert (unused["lambda_min"], unused["lambda_max"]) == (0, pytest.approx(2))
 
 
 def test_the_limit_of_precision_of_float32():
@@ -324,6 +327,7 @@ def test_a_gauge_of_the_runs_own_is_used():
     recorder = jgd.Recorder(gauge=jgd.curvature_gauge())
     result = jgd.minimize(ROSENBROCK.fun, ROSENBROCK.x0, GD(2.1e-3), max_steps=20_000, recorder=recorder)
     assert "edge-of-stability" in jgd.explain(result)
+    assert Evidence(result).trail["step"].size == result.history["step"].size  # not of a run made again
 
 
 @pytest.mark.slow
