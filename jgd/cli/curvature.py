@@ -84,7 +84,6 @@ def curvature(objective: str, **given: Any) -> None:
             f"{objective} raised {type(error).__name__} when its Hessian was taken.", error
         ) from error
     told = {"objective": problem.name, "at": Path(given["at"]).name, **found.record()}
-    told["provenance"]["seed"] = given["seed"]
     tell = partial(say, as_json=given["as_json"], quiet=given["quiet"])
     tell(str(found))
     if density is not None:

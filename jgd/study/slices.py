@@ -69,7 +69,7 @@ def slices(c: "Curvature") -> list[Slice]:
 
 def _newton(c: "Curvature") -> Any:
     """Newton's step, None where the model has no minimizer that is known to be one."""
-    if not c.spectrum.dense or not c.lowest.value > c.spectrum.zero:
+    if not c.spectrum.dense:
         return None
     try:
         return taylor_model(c.objective, c.x, 2).minimizer()
