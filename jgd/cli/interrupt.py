@@ -12,9 +12,14 @@ GRACE = 1.0
 
 
 def watch(code: int) -> None:
-    """From now on, end with `code` at Ctrl-C, at the latest after `GRACE` seconds."""
+    """From now on, end with `code` at Ctrl-C, at the latest after `GRACE` seconds.
+
+    Where Python ignores the interrupt, as in a callback of its garbage collector, nothing is said of it.
+    """
     reading, writing = socket.socketpair()
     writing.setblocking(False)
+    others = sys.unraisablehook
+    sys.unraisablehook = lambda told: None if told.exc_type is KeyboardInterrupt else others(told)
     signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
     threading.Thread(target=_wait, args=(reading, writing, code), daemon=True).start()
 

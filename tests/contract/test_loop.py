@@ -17,13 +17,15 @@ STEPS = 20
 EXACT_COUNT = ("gradient_descent", "newton_raphson", "newton")
 LOOPS_INSIDE = ("gradient_descent-armijo", "newton", "optax.lbfgs")
 """Outside jit their inner loops would be compiled anew at each step; without any jit they are not."""
+MEASURED = ("gradient_descent-auto", "heavy_ball-auto")
+"""Their inner loops are compiled anew at each step."""
 
 
 def names(slow):
     return [pytest.param(name, marks=pytest.mark.slow if name in slow else ()) for name in METHODS]
 
 
-@pytest.mark.parametrize("name", names(ALIKE | set(LOOPS_INSIDE)))
+@pytest.mark.parametrize("name", names(ALIKE | {*LOOPS_INSIDE, *MEASURED}))
 def test_the_compiled_run_is_the_plain_loop(name):
     bowl = problem("bowl")
     objective = jgd.Objective(bowl.fun, tuple(map(jnp.asarray, bowl.args)))
