@@ -1,6 +1,7 @@
 """Many runs at once: `jax.vmap` over the functional core, without history."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -27,17 +28,14 @@ def rules(gtol: float = 1e-8, max_steps: int = 100_000, target: float = -jnp.inf
     return Stop((Gradient(gtol), Target(target), Divergence(), Steps(max_steps)), (Stall(),))
 
 
+@partial(jax.jit, static_argnames="run")
 def ends(run: Callable[[Any], tuple[jgd.Objective, Method, Any]], lanes: Any, stop: Stop) -> Ends:
     """Run `run(lane) -> (objective, method, x0)` for every lane, all of them until the last one is done."""
 
-    @jax.jit
-    def all_ends(lanes: Any, stop: Stop) -> Ends:
-        def end(lane: Any) -> Ends:
-            objective, method, x0 = run(lane)
-            carry = jgd.solve(jgd.Program(objective, method, stop, recorder=None), x0)
-            point = carry.motion.point
-            return Ends(carry.motion.k, carry.status, point.x, point.value, carry.grad_norm)
+    def end(lane: Any) -> Ends:
+        objective, method, x0 = run(lane)
+        carry = jgd.solve(jgd.Program(objective, method, stop, recorder=None), x0)
+        point = carry.motion.point
+        return Ends(carry.motion.k, carry.status, point.x, point.value, carry.grad_norm)
 
-        return jax.vmap(end)(lanes)
-
-    return all_ends(lanes, stop)
+    return jax.vmap(end)(lanes)

@@ -270,11 +270,13 @@ def test_newtons_full_step_climbs():
 
 
 def test_adams_floor_at_a_constant_rate():
-    result = jgd.minimize(kinked, np.array([1.0, -0.7]), jgd.adam(0.1), max_steps=2000)
+    result = jgd.minimize(kinked, np.array([1.0, -0.7]), jgd.adam(0.1, b1=0.8), max_steps=2000)
     found = jgd.explain(result).findings[0]
     assert found.name == "noise-floor"
     assert 0.01 * found.numbers["rate"] < found.numbers["step"] <= found.numbers["rate"]
-    assert follow(result, found.hint).value < 0.01 * found.numbers["floor"]
+    better = follow(result, found.hint)
+    assert better.value < 0.01 * found.numbers["floor"]
+    assert better.program.method.hyper["b1"] == 0.8
 
 
 @pytest.mark.parametrize("name", ["quadratic", pytest.param("logistic", marks=pytest.mark.slow)])

@@ -7,7 +7,7 @@ import optax
 
 from jgd.core.status import Status
 from jgd.geometry.stability import FORMULAS
-from jgd.methods.optax import from_optax
+from jgd.methods.optax import OptaxMethod, from_optax
 from jgd.methods.recipes import gradient_descent, heavy_ball, nesterov
 from jgd.study.evidence import CUT_SHORT, SAFE, Evidence
 from jgd.study.finding import Finding
@@ -77,9 +77,10 @@ def rate_too_small(e: Evidence, found: tuple[str, ...]) -> Finding | None:
 
 def noise_floor(e: Evidence, found: tuple[str, ...]) -> Finding | None:
     """Adam and its like at a constant rate: steps of that size for ever."""
-    r = e.result
-    known = np.isfinite(e.rate) and not e.descends and "newton" not in e.family
-    if not known or r.status not in CUT_SHORT or found:
+    r, method = e.result, e.result.program.method
+    if not (isinstance(method, OptaxMethod) and np.isfinite(e.rate)) or e.descends:
+        return None
+    if r.status not in CUT_SHORT or found:
         return None
     values, steps = e.last("value", 0.5), e.last("step_norm", 0.5)
     if values.size < 4 or not steps.size:
@@ -88,14 +89,14 @@ def noise_floor(e: Evidence, found: tuple[str, ...]) -> Finding | None:
     if np.median(values[half:]) < 0.9 * np.median(values[:half]) or np.median(steps) < 1e-3 * e.rate:
         return None
     decay = optax.cosine_decay_schedule(e.rate, max(r.steps, 1))
-    factory = getattr(optax, e.family, optax.adam)
+    given = {**dict(method.constants), **method.hyper, "learning_rate": decay}
     return Finding(
         "noise-floor",
         f"{e.family} hovers: at the constant rate {e.rate:.3g} its steps stay {np.median(steps):.1e} "
         f"long, and f stays about {np.median(values):.4g} whatever the number of steps.",
         {"rate": e.rate, "step": float(np.median(steps)), "floor": float(np.median(values))},
         f"Let the rate decay, for example optax.cosine_decay_schedule({e.rate:.3g}, {r.steps:,}).",
-        {"method": from_optax(factory, learning_rate=decay), "max_steps": r.steps},
+        {"method": from_optax(method.factory, **given), "max_steps": r.steps},
     )
 
 
