@@ -28,12 +28,12 @@ def main(arguments: list[str] | None = None) -> int:
             title = (load(number).__doc__ or "").splitlines()[0]
             print(f"{number:3}  {title}")
         return 0
+    jax.config.update("jax_enable_x64", True)
     try:
         numbers = list(NAMES) if options.which == ["all"] else [int(one) for one in options.which]
         modules = {number: load(number) for number in numbers}
     except ValueError as error:
         parser.error(str(error) if "There is" in str(error) else "run takes numbers, or all.")
-    jax.config.update("jax_enable_x64", True)
     failed = False
     for number, module in modules.items():
         began = time.perf_counter()

@@ -1,0 +1,234 @@
+"""Edge of stability.
+
+On a quadratic gradient descent is stable while the sharpness, the largest eigenvalue λmax of the Hessian,
+is below 2/η. The Hessian of a network changes as it learns. **Where does the sharpness go, and what happens
+when it gets to 2/η?** Cohen et al. (2021) found that training sharpens the valley until λmax = 2/η, and that
+the run then neither leaves nor settles: it goes on at the edge, its loss up and down from step to step and
+down in the long run.
+
+Each method has an edge of its own, the largest λ under which it is stable on a quadratic: (2 + 2β)/η for
+heavy ball, (2 + 2β)/(η(1 + 2β)) for Nesterov, and (2 + 2β₁)/((1 − β₁)η) for Adam, where λ is an eigenvalue of
+the Hessian divided by √v, the roots of the mean squared gradients (Cohen et al., 2022). With β = β₁ = 0.9
+these are 3.8/η, 1.357/η and 38/η. Here a network of two hidden layers learns how diabetes progressed in 442
+patients, all of them in every step.
+"""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.flatten_util import ravel_pytree
+from sklearn.datasets import load_diabetes
+
+import jgd
+from experiments.figures import COLORS, DASHES, legend, mark, panels
+from experiments.report import Report
+
+WIDTHS = (10, 20, 20, 1)
+RATES = (0.1, 0.15, 0.2)
+METHODS = {
+    **{f"gradient descent, η = {rate:g}": (jgd.gradient_descent(rate), 2 / rate, 0.05) for rate in RATES},
+    "heavy ball, η = 0.07": (jgd.heavy_ball(0.07, 0.9), 3.8 / 0.07, 0.05),
+    "Nesterov, η = 0.05": (jgd.nesterov(0.05, 0.9), 3.8 / 2.8 / 0.05, 0.05),
+    "Adam, η = 0.005": (jgd.adam(0.005), 38 / 0.005, 0.1),
+}
+"""Name -> the method, its edge, and how near to it the sharpness has to stay, relatively."""
+
+HALVED = 512
+"""The step at which a run has its rate halved."""
+
+
+def loss(layers, X, y):
+    """Half the mean squared error of a network with tanh in its hidden layers."""
+    for layer in layers[:-1]:
+        X = jnp.tanh(X @ layer["w"] + layer["b"])
+    return 0.5 * jnp.mean((X @ layers[-1]["w"] + layers[-1]["b"] - y) ** 2)
+
+
+def scaled_loss(z, scales, X, y):
+    """The loss at scales · z, whose Hessian in z is that of the loss, scaled from both sides."""
+    return loss(jax.tree.map(jnp.multiply, scales, z), X, y)
+
+
+def main(quick: bool = False) -> Report:
+    """Sharpness and loss along six runs, each held against its edge."""
+    report, data = Report(), _data()
+    steps, looks = (2**11, 16) if quick else (2**12, 64)
+    runs = {}
+    for name, (method, edge, _) in METHODS.items():
+        follow = _adam if name.startswith("Adam") else _descend
+        runs[name] = step, value, sharpness = follow(method, data, steps, looks)
+        report.rows += [
+            {"method": name, "step": int(k), "loss": float(f), "sharpness": float(s), "edge": edge}
+            for k, f, s in zip(step, value, sharpness, strict=True)
+        ]
+    first = runs[f"gradient descent, η = {RATES[0]:g}"][2][0]
+    report.at_most("sharpness at the start, against the lowest edge 2/η", 2 / RATES[-1], first, digits=3)
+    for name, (step, _, sharpness) in runs.items():
+        _, edge, near = METHODS[name]
+        report.near(
+            f"{name}: sharpness{' divided by √v' * name.startswith('Adam')}, median of the second half",
+            edge,
+            np.median(sharpness[step >= steps / 2]),
+            rel=near,
+            digits=4,
+        )
+    _unstable(report, runs)
+    _question(report, data, steps, looks)
+    return report
+
+
+def _unstable(report: Report, runs: dict) -> None:
+    """What a run does while it is above 2/η."""
+    name = f"gradient descent, η = {RATES[-1]:g}"
+    step, value, sharpness = runs[name]
+    above = sharpness > METHODS[name][1]
+    since = np.argmax(above)
+    rises = int(np.sum(np.diff(value) > 0))
+    report.at_least(f"{name}: times that the loss is higher than when last looked at", 1, rises)
+    report.at_most(
+        f"{name}: loss at the end over loss when 2/η was passed", 0.2, value[-1] / value[since], digits=3
+    )
+    report.too_strong(
+        "Gradient descent with a rate above 2/λmax diverges.",
+        "on a quadratic; on this network it turns back into flatter parts.",
+        f"at η = {RATES[-1]:g} the sharpness is above 2/η at {np.mean(above[since:]):.0%} of the looks from "
+        f"step {step[since]:,.0f} on, while the loss falls from {value[since]:.3g} to {value[-1]:.3g}",
+        bool(np.mean(above[since:]) > 0.5) and value[-1] < value[since],
+    )
+    name = f"gradient descent, η = {RATES[0]:g}"
+    report.tell(
+        f"At η = {RATES[0]:g} the sharpness starts at {runs[name][2][0]:.1f}, rises to 2/η = "
+        f"{2 / RATES[0]:g} and is {runs[name][2][-1]:.2f} at the end; at twice the rate it stays at half of "
+        f"that, {sharpness[-1]:.2f}. Where it is above 2/η the run swings out along the sharpest direction, "
+        "and what it finds there is flatter: the instability that a quadratic would not survive holds the "
+        "sharpness down."
+    )
+    report.draw(
+        "descent",
+        _descent_figure(runs),
+        "Left, sharpness rises to 2/η at three rates and stays there. Right, the loss goes on falling, not "
+        "monotonically",
+    )
+    report.draw(
+        "others",
+        _others_figure(runs),
+        "Sharpness over the edge of heavy ball, Nesterov and Adam: it rises to 1 and stays",
+    )
+
+
+def _data() -> tuple[np.ndarray, np.ndarray]:
+    """Features of unit variance, and a centered target of standard deviation 3."""
+    X, y = map(np.asarray, load_diabetes(return_X_y=True))
+    return (X - X.mean(0)) / X.std(0), 3 * (y[:, None] - y.mean()) / y.std()
+
+
+def _start() -> list[dict[str, np.ndarray]]:
+    """Normal weights of variance 1 / fan in, biases of 0."""
+    random = np.random.default_rng(0)
+    return [
+        {"w": random.standard_normal((a, b)) / np.sqrt(a), "b": np.zeros(b)}
+        for a, b in itertools.pairwise(WIDTHS)
+    ]
+
+
+def _sharpness(x, data, scales=None) -> float:
+    """The largest eigenvalue of the Hessian, scaled from both sides."""
+    scales = jax.tree.map(jnp.ones_like, x) if scales is None else scales
+    z = jax.tree.map(jnp.divide, x, scales)
+    return jgd.curvature(scaled_loss, z, args=(scales, *data), dense=False, products=20).highest.value
+
+
+def _descend(method, data, steps: int, looks: int, x0=None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Steps, losses and sharpness along a run."""
+    x0 = _start() if x0 is None else x0
+    limits = {"gtol": 0.0, "max_steps": steps - 1, "recorder": jgd.Recorder(rows=looks, x=True)}
+    history = jgd.minimize(loss, x0, method, args=data, **limits).history
+    layers = ravel_pytree(x0)[1]
+    return history["step"], history["value"], np.array([_sharpness(layers(x), data) for x in history["x"]])
+
+
+def _adam(method, data, steps: int, looks: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same along a run of Adam, which is stopped at every look: its history does not keep v."""
+    limits, found = {"gtol": 0.0, "recorder": None}, []
+    run = jgd.minimize(loss, _start(), method, args=data, max_steps=1, **limits)
+    for step in range(steps // looks, steps + 1, steps // looks):
+        run = jgd.minimize(loss, start=run, args=data, max_steps=step, **limits)
+        v = optax.tree.get(run.carry.motion.at.state, "nu")
+        found.append((step, float(run.value), _sharpness(run.x, data, _scales(v, step))))
+    step, value, sharpness = np.array(found).T
+    return step, value, sharpness
+
+
+def _scales(v, step: int):
+    """One over the root of what Adam divides by: √v, made larger for the steps that v has not seen, and ε."""
+    return jax.tree.map(lambda v: (jnp.sqrt(v / (1 - 0.999**step)) + 1e-8) ** -0.5, v)
+
+
+def _question(report: Report, data, steps: int, looks: int) -> None:
+    """The rate is halved in the middle of a run: its edge moves up, and the sharpness follows."""
+    high, low = RATES[-1], RATES[-1] / 2
+    recorder = jgd.Recorder(rows=looks, x=True)
+    limits = {"gtol": 0.0, "max_steps": HALVED, "recorder": recorder}
+    begun = jgd.minimize(loss, _start(), jgd.gradient_descent(high), args=data, **limits)
+    step, value, sharpness = _descend(jgd.gradient_descent(low), data, steps, looks, begun.x)
+    report.near(
+        f"gradient descent, η = {high:g} for {HALVED} steps, then {low:g}: sharpness at the end",
+        2 / low,
+        sharpness[-1],
+        rel=0.05,
+        digits=4,
+    )
+    report.ask(
+        f"The run at η = {high:g} is at its edge. Its rate is halved. Does the run now settle where it is?",
+        f"No, it is free to go where it is steeper. After {HALVED} steps the sharpness is "
+        f"{sharpness[0]:.1f}, with 2/η = {2 / high:g}. {step[-1]:,} steps at η = {low:g} later it is "
+        f"{sharpness[-1]:.1f}, with 2/η = {2 / low:g}, and the loss has fallen from {value[0]:.3g} to "
+        f"{value[-1]:.3g}. The curvature where a run ends tells of its rate as much as of the problem.",
+    )
+
+
+def _descent_figure(runs):
+    figure, (sharp, fall) = panels(1, 2, (10.5, 4.8))
+    for i, rate in enumerate(RATES):
+        step, value, sharpness = runs[f"gradient descent, η = {rate:g}"]
+        sharp.plot(step, sharpness, "os^"[i] + "-", color=COLORS[i], markersize=3, linewidth=1)
+        sharp.axhline(2 / rate, color=COLORS[i], linestyle=DASHES[1], linewidth=1.2)
+        fall.semilogy(
+            step,
+            value,
+            "os^"[i] + "-",
+            color=COLORS[i],
+            markersize=3,
+            linewidth=1,
+            label=f"η = {rate:g}, 2/η = {2 / rate:.4g}",
+        )
+    sharp.set(xlabel="steps", ylabel="sharpness λmax", title="Sharpness rises to 2/η (dashed) and stays")
+    fall.set(xlabel="steps", ylabel="loss", title="The loss goes on falling, with relapses")
+    legend(figure, fall)
+    return figure
+
+
+def _others_figure(runs):
+    figure, (axes,) = panels(1, 1, (8, 4.8))
+    for i, (name, (step, _, sharpness)) in enumerate(list(runs.items())[len(RATES) :]):
+        edge = METHODS[name][1]
+        axes.plot(
+            step,
+            sharpness / edge,
+            "os^"[i] + "-",
+            color=COLORS[i],
+            markersize=3,
+            linewidth=1,
+            label=f"{name}: edge {edge:,.4g}",
+        )
+    mark(axes, "y", 1.0, "edge of stability")
+    axes.set(
+        xlabel="steps",
+        ylabel="sharpness over the edge (Adam: divided by √v)",
+        title="Each method rises to an edge of its own",
+    )
+    legend(figure, axes, 2)
+    return figure
