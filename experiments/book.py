@@ -30,8 +30,13 @@ python -m experiments run all          # all; `make experiments` does the same
 python -m experiments run all --quick  # smaller versions, results in experiments/quick/
 ```
 
-This page is written by those commands. Rates are called η, the Hessian H, its eigenvalues λ, the condition
-number κ = λmax/λmin; ‖∇f‖∞ is the largest entry of the gradient, which the gradient test looks at.
+This page is written by those commands. Rates are called η, the Hessian H, its eigenvalues λ or curvatures,
+which lie between μ and L; κ = λmax/λmin is the condition number, f* the least value, at x*, and n the number
+of parameters. ‖∇f‖∞ is the largest entry of the gradient. jgd is the package of this repository: its runs end
+CONVERGED (‖∇f‖∞ is small: the gradient test), STALLED (value or step hardly change, eight times in a row),
+MAX_STEPS, DIVERGED or NONFINITE. "Armijo" is its line search, "auto" its rate from measured curvature. In the
+tables "≤" and "±" are what theory gives, but for those marked "(chosen)". Some numbers are left out: those
+sections are not written yet.
 """
 
 
@@ -65,9 +70,9 @@ def page(report: Report, number: int, module: ModuleType) -> str:
     """The README.md of an experiment."""
     title, _, text = (module.__doc__ or "").partition("\n")
     pictures = "\n\n".join(f"![{says}]({name}.png)" for name, (_, says) in report.figures.items())
-    table = "\n".join(
-        f"| {line.claim} | {line.claimed} | {line.measured} | {line.verdict} |" for line in report.lines
-    )
+    cells = [(line.claim, line.claimed, line.measured, line.verdict) for line in report.lines]
+    rows = [" | ".join(cell.replace("|", "\\|") for cell in row) for row in cells]
+    table = "\n".join(f"| {row} |" for row in rows)
     return "\n\n".join(
         [
             f"# {number}. {title.strip().rstrip('.')}",

@@ -4,11 +4,12 @@ Start anywhere. Step against the gradient, x₊ = x − η∇f(x), until ‖∇f
 gradient descent, and it leaves two questions open. **Does it matter where a run starts, and how does it know
 that it has arrived?**
 
-Where f is strongly convex, as penalized logistic regression is, every start ends at the one minimum. A
-neural network needs small random numbers: from zeros its hidden weights have no gradient, and hidden units
-that start equal stay equal. As for arriving, only the gradient speaks of the minimum: if the curvature is at
-least μ in all directions, then f − f* ≤ ‖∇f‖²/(2μ). A step has the length η‖∇f‖, and the value falls by about
-η‖∇f‖² in it: both are small at the minimum, and both are small anywhere if η is.
+Where f is strongly convex with curvatures from μ to L, as penalized logistic regression is, every start leads
+to the one minimum, at any rate below 2/L (section 3). A neural network needs small random numbers: from zeros
+no weight has a gradient, only the last biases, and hidden units that start equal stay equal. As for arriving,
+only the gradient speaks of the minimum: f − f* ≤ ‖∇f‖²/(2μ) where f is strongly convex. A step has the length
+η‖∇f‖, and the value falls by about η‖∇f‖² in it: both are small at the minimum, and both are small anywhere
+if η is.
 """
 
 import jax.numpy as jnp
@@ -184,9 +185,9 @@ def _conclude(report: Report, convex: dict, learned: dict, stopped: dict) -> Non
     report.ask(
         "From zeros the network's run ended CONVERGED. Did the gradient test lie?",
         f"No: the largest entry of the gradient is {zeros.grad_norm:.1e}. But it speaks of a minimum only "
-        "where f is convex, and here is a saddle. The hidden weights have no gradient by symmetry, and "
-        f"rounding does not break it: after {zeros.steps} steps the largest of them is {largest:g}. "
-        "jgd.curvature tells what kind of point it is.",
+        "where f is convex, and here is a saddle. No weight has a gradient, since f stays the same when all "
+        "weights and hidden biases change their sign (tanh is odd), and rounding does not break that: after "
+        f"{zeros.steps} steps the largest hidden weight is {largest:g}. jgd.curvature tells which.",
     )
 
 
@@ -200,10 +201,8 @@ def _start_figure(convex: dict, learned: dict, digits: jgd.problems.Problem):
             right.plot(learned[name].history["step"], learned[name].history["value"], **style)
     for axes, at in ((right, _entropy(digits)), (left, np.nan)):
         mark(axes, "y", at, "entropy of the digits' frequencies")
-    left.set(
-        xlabel="steps", ylabel="f − f*, f* known to 1e-10", title="Logistic regression: any start will do"
-    )
-    right.set(xlabel="steps", ylabel="f", title="Network: zeros learn nothing")
+    left.set(xlabel="steps", ylabel="max(f − f*, 1e-10)", title="Logistic regression: any start will do")
+    right.set(xlabel="steps", ylabel="f", title="Network: zeros learn only frequencies")
     legend(figure, left)
     return figure
 

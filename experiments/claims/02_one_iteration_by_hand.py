@@ -4,7 +4,7 @@ Take f(w) = w², so f′(w) = 2w, and start at w₀ = 3. A step of gradient desc
 every step multiplies w by the same factor. **What do η = 0.8, ½, 1 and more than 1 do?** With a pencil: η =
 0.8 gives the factor −0.6, hence −1.8, 1.08, −0.648; η = ½ gives 0 and lands at once; η = 1 gives −1, and the
 run jumps between 3 and −3 for ever; above 1 the factor is larger than 1 in size, and the run leaves. f″ = 2,
-so 2/f″ = 1 is the largest stable rate.
+so 2/f″ = 1 is the limit of stability.
 """
 
 import jax.numpy as jnp
@@ -48,7 +48,7 @@ def main(quick: bool = False) -> Report:
     report.near("η = 1.1: factor of w in a step", -1.2, paths[1.1][12] / paths[1.1][11], rel=1e-14)
     report.same("η = 1.1: how a long run ends", "DIVERGED", run(1.1, 10_000).status.name)
     report.near(
-        "the largest stable rate, 2/λmax of jgd.curvature",
+        "the limit of stability, 2/λmax of jgd.curvature",
         1.0,
         jgd.curvature(square, 3.0).stable_rate,
         rel=1e-12,

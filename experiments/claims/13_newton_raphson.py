@@ -1,15 +1,16 @@
 """Newton–Raphson.
 
 Newton–Raphson divides the gradient by the curvature, x₊ = x − H(x)⁻¹∇f(x): it goes to where the quadratic
-model at x is stationary. **What does that buy, and what does it cost?** Three gifts: one step on a quadratic,
-of whatever condition number; the same iterates in any coordinates, since under x = Ay the step H⁻¹∇f is
-transformed as x is; and near a regular minimum errors that square from step to step,
+model at x is stationary. **What does that buy, and what does it cost?** Three advantages: one step on a
+quadratic, of whatever condition number; the same iterates in any coordinates, since under x = Ay the step
+H⁻¹∇f is transformed as x is; and near a regular minimum errors that square from step to step,
 
 x₊ − x* ≈ ½H⁻¹∇³f[e, e], e = x − x*.
 
-Three prices: far from a minimum f may climb; saddles attract it as minima do, since it looks for ∇f = 0; and
+Three costs: far from a minimum f may climb; saddles attract it as minima do, since it looks for ∇f = 0; and
 a step takes n Hessian-vector products, n² numbers to store and about n³/3 multiplications to solve for it,
-where a step of gradient descent takes one gradient.
+where a step of gradient descent takes one gradient. The seconds are measured on a chain of springs,
+f(x) = Σ log cosh xᵢ + ½Σ(xᵢ − 1)² + ½Σ(xᵢ₊₁ − xᵢ)², whose curvatures lie between 1 and 6 at any n.
 """
 
 import jax.numpy as jnp
@@ -43,7 +44,7 @@ def hyperbola(x):
 
 
 def main(quick: bool = False) -> Report:
-    """The gifts, then the prices."""
+    """The advantages, then the costs."""
     report = Report()
     for kappa in (1e2, 1e6):
         problem = jgd.problems.quadratic(np.geomspace(1, kappa, 50), rotate=True)
@@ -55,15 +56,9 @@ def main(quick: bool = False) -> Report:
     _prices(report)
     report.rows = _costs((10, 300) if quick else (10, 30, 100, 300, 1_000))
     small, large = report.rows[0], report.rows[-1]
-    spent = [row["columns"] / row["gradients"] for row in report.rows]
-    growth = f"growth from n = {small['n']} to {large['n']:,}, as n"
-    report.near(
-        f"chain, κ ≤ 6: columns of Newton's Hessians over gradients of gradient descent, {growth}",
-        large["n"] / small["n"],
-        spent[-1] / spent[0],
-        rel=0.1,
-        digits=3,
-    )
+    for name, steps in (("Newton–Raphson", "newton_steps"), ("gradient descent", "gradient_steps")):
+        claim = f"chain, {name}: steps do not depend on n; those at n = {large['n']:,} over n = {small['n']}"
+        report.near(claim, 1, large[steps] / small[steps], abs=0.1, digits=3)
     report.draw(
         "steps",
         _steps(pure, safe, distances, errors, predicted),
@@ -109,7 +104,8 @@ def _rosenbrock(report: Report) -> tuple:
     )
     values = pure.history["value"]
     for k, (printed, half) in enumerate(zip(PRINTED, HALF_UNITS, strict=True)):
-        report.near(f"Rosenbrock from (−1.2, 1): f after {k} steps", printed, values[k], abs=half)
+        claim = f"Rosenbrock from (−1.2, 1): f after {k} step{'' if k == 1 else 's'} (reference value)"
+        report.near(claim, printed, values[k], abs=half)
     report.same("f after 6 steps: power of ten", -20, int(np.floor(np.log10(values[6]))))
     safe = run(jgd.newton(), eye, gtol=1e-8)
     falls = bool((np.diff(safe.history["value"]) < 0).all())
@@ -178,8 +174,6 @@ def _costs(sizes: tuple[int, ...]) -> list[dict]:
         for method, steps in ((NEWTON, "newton_steps"), (jgd.gradient_descent(2 / 7), "gradient_steps")):
             runs = [jgd.minimize(chain, jnp.zeros(n), method, gtol=1e-6) for _ in range(5)]
             row |= {method.name: min(run.run_seconds for run in runs[1:]), steps: runs[0].steps}
-            work = runs[0].work
-            row |= {"columns": n * work.hessians} if method is NEWTON else {"gradients": work.grads}
         rows.append(row)
     return rows
 

@@ -1,19 +1,27 @@
 """Best possible constant and varying steps.
 
 A method is as good as the worst function it may meet. For curvature at most L and a start at distance R from
-the minimizer, theory knows many of these functions, and a run on one meets the bound to the last digits.
+the minimizer, theory knows many of these functions; for some methods a run on one meets the bound to the
+last digits.
 **What is the best constant rate, and how much do varying steps and memory gain?**
 
 - On quadratics with curvatures in [μ, L], κ = L/μ, the best constant rate is 2/(L + μ): f shrinks by
   ((κ−1)/(κ+1))² a step.
 - On convex functions N steps of the rate h/L, h ≤ 1, leave f − f* ≤ LR²/(4Nh + 2), with equality on Huber's
-  function: a parabola up to a threshold and straight beyond, where every step is too short. With h > 1 steps
-  overshoot on the parabola ½Lx² too, which leaves ½(1−h)²ᴺLR²: of the two, the best h makes them equal.
+  function: a parabola up to a threshold and straight beyond, where every step is too short. With 1 < h < 2
+  the worst case is the larger of this and ½(1−h)²ᴺLR², met on the parabola ½Lx², where steps overshoot
+  (conjectured by Drori & Teboulle, 2014); the best h makes the two equal.
 - Silver steps hᵢ = 1 + ρ^(ν(i)−1), ρ = 1 + √2 and ν(i) the exponent of 2 in i, guarantee
-  LR²/(1 + √(4ρ²ᵏ − 3)) after n = 2ᵏ − 1 steps. This is plain gradient descent with rates fixed beforehand.
+  LR²/(1 + √(4ρ²ᵏ − 3)) after N = 2ᵏ − 1 steps. This is plain gradient descent with rates fixed beforehand.
 - With memory, the optimized gradient method (OGM) guarantees LR²/(2θ²), which in many dimensions no method
-  that uses gradients alone can better. Nesterov's method guarantees LR²/(2t²), about twice as much. Heavy
-  ball is fast on quadratics, where its error shrinks by (√κ−1)/(√κ+1), and may cycle for ever elsewhere.
+  that uses gradients alone can better. Nesterov's method guarantees LR²/(2t²), about twice as much. Here
+  t₀ = 1, t₊ = (1 + √(1 + 4t²))/2; Nesterov's t is that after N steps; OGM's θ = (1 + √(1 + 8t²))/2 with the
+  t after N − 1. Heavy ball is fast on quadratics, where its error shrinks by (√κ−1)/(√κ+1) a step in the
+  long run, and may cycle for ever elsewhere.
+
+The 301 functions: Huber's with 300 thresholds from 1e-5 R to 0.9 R, and the parabola. The counterexample
+(Lessard et al., 2016): f′ = 25x below 1, x + 24 up to 2, 25x − 24 beyond; heavy ball takes its best constants
+on quadratics of these curvatures, the rate 4/(√L+√μ)² = 1/9 and β = 4/9.
 """
 
 import jax
@@ -218,8 +226,9 @@ def _silver_steps(report: Report) -> None:
     report.tell(
         f"After 1,023 steps f − f* is guaranteed to be at most {1 / 4094:.2e} LR² at the rate 1/L, "
         f"{silver_bound(1023):.2e} LR² with silver steps, {METHODS['Nesterov'][1](1023):.2e} LR² with "
-        f"Nesterov's momentum and {ogm_bound(1023):.2e} LR² with OGM. Silver steps need no memory; but they, "
-        "like OGM, must know beforehand when the run ends."
+        f"Nesterov's momentum and {ogm_bound(1023):.2e} LR² with OGM. Silver steps need no memory and no "
+        "end fixed beforehand, but the run may be stopped only after 2ᵏ − 1 steps. OGM's last step differs "
+        "from the others, so OGM must know which one is last."
     )
     report.ask(
         "The guarantee of silver holds after 7, 15, 31, ... steps. Is a run that is stopped after 8 steps at "
