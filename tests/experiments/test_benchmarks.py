@@ -33,6 +33,7 @@ def test_a_first_answer_traces_the_objective_at_most_twice(capsys):
     assert int(traces.split("jgd ")[1].split()[0]) <= 2
 
 
+@pytest.mark.slow
 def test_measured_rates_are_compared_with_the_best_of_a_sweep(capsys, tmp_path):
     from experiments.benchmarks.auto import main
 
@@ -54,6 +55,7 @@ def test_the_cost_of_the_gauge_is_measured(capsys):
     assert all(figure > 0 for figure in found.values())
 
 
+@pytest.mark.slow
 def test_the_stable_limit_of_runs_is_two_over_the_highest_curvature(capsys):
     from experiments.benchmarks.stability import PROBLEMS, QUICK, distance, measure
 

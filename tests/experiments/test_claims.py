@@ -13,7 +13,13 @@ from experiments.__main__ import main
 from experiments.claims import NAMES, load
 
 
-@pytest.mark.parametrize("number", NAMES)
+LONG = (13, 16)
+"""Those that compile the most are left for the slow run."""
+
+
+@pytest.mark.parametrize(
+    "number", [pytest.param(number, marks=pytest.mark.slow if number in LONG else ()) for number in NAMES]
+)
 def test_the_verdict_holds_and_the_page_stands(number, tmp_path):
     module = load(number)
     report = module.main(quick=True)

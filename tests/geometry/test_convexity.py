@@ -79,7 +79,7 @@ CONVEX = {
 }
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("dtype", [np.float64, pytest.param(np.float32, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", CONVEX)
 def test_where_there_is_no_violation_none_is_found_and_no_more_is_claimed(name, dtype):
     fun, x, args = CONVEX[name]()

@@ -33,6 +33,7 @@ def beyond(values, given, noise=0.0):
     return np.min(np.abs(values - given.value)) - given.residual - noise
 
 
+@pytest.mark.slow
 def test_lanczos_agrees_with_eigh_within_its_residuals_on_200_random_matrices():
     """With a tolerance, each end is within its residual of an eigenvalue; without one, of the end itself."""
     for i in range(200):

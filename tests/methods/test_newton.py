@@ -151,7 +151,7 @@ def test_where_the_hessian_vanishes_the_steps_are_of_length_one():
     assert (result.status, float(result.x)) == (jgd.Status.CONVERGED, 0.0)
 
 
-@pytest.mark.parametrize("n", [128, 129, 300])
+@pytest.mark.parametrize("n", [129, *(pytest.param(n, marks=pytest.mark.slow) for n in (128, 300))])
 def test_a_hessian_in_blocks_is_the_hessian(n):
     def loss(x):
         return jnp.sum(jnp.cosh(x)) + x[0] * x[n - 1] + jnp.sum(x) ** 2 / 7

@@ -76,7 +76,9 @@ def follow(result: jgd.Result, hint) -> jgd.Result:
         (jgd.nesterov(0.5, 0.9), 3.8 / 2.8 / 8),
         (jgd.nesterov(0.5), 4 / 3 / 8),
         (jgd.from_optax(optax.sgd, learning_rate=0.5), 0.25),
-        (jgd.from_optax(optax.sgd, learning_rate=0.5, momentum=0.9), 3.8 / 8),
+        pytest.param(
+            jgd.from_optax(optax.sgd, learning_rate=0.5, momentum=0.9), 3.8 / 8, marks=pytest.mark.slow
+        ),
     ],
 )
 def test_a_rate_over_the_limit(method, limit):
@@ -179,6 +181,7 @@ def test_a_saddle_that_newton_raphson_was_drawn_to():
     assert follow(result, found.hint).value == pytest.approx(-0.25)
 
 
+@pytest.mark.slow
 def test_a_local_minimum_says_that_it_cannot_know():
     result = jgd.minimize(camel, np.array([1.8, -0.9]), GD(0.02))
     found = jgd.explain(result).findings[0]
