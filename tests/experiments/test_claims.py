@@ -12,7 +12,6 @@ from experiments import book
 from experiments.__main__ import main
 from experiments.claims import NAMES, load
 
-
 LONG = (13, 16)
 """Those that compile the most are left for the slow run."""
 
