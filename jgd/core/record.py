@@ -26,11 +26,12 @@ def record(cls: type[T]) -> type[T]:
     fields = dataclasses.fields(cls)  # type: ignore[arg-type]
     structure = tuple(field.name for field in fields if field.metadata.get("static"))
     leaves = tuple(field.name for field in fields if not field.metadata.get("static"))
+    names = leaves + structure
     keys = tuple(jax.tree_util.GetAttrKey(name) for name in leaves)
 
     def flatten(one: T) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        held = vars(one)
-        return tuple([held[name] for name in leaves]), tuple([held[name] for name in structure])
+        held = vars(one).__getitem__
+        return tuple(map(held, leaves)), tuple(map(held, structure))
 
     def flatten_with_keys(one: T) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         children, fixed = flatten(one)
@@ -38,8 +39,7 @@ def record(cls: type[T]) -> type[T]:
 
     def unflatten(fixed: tuple[Any, ...], children: Any) -> T:
         one = object.__new__(cls)
-        vars(one).update(zip(leaves, children, strict=True))
-        vars(one).update(zip(structure, fixed, strict=True))
+        vars(one).update(zip(names, (*children, *fixed), strict=True))
         return one
 
     jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
