@@ -50,7 +50,7 @@ experiments: $(INSTALLED) ## statements about gradient descent, run, drawn and c
 	$(BIN)/python -m experiments run all $(ARGS)
 
 clean: ## remove all that make has made, the environments included
-	rm -rf .venv .venv-oldest .venv-newest demo build dist .pytest_cache .ruff_cache
+	rm -rf .venv .venv-oldest .venv-newest demo experiments/quick build dist .pytest_cache .ruff_cache
 	find jgd experiments tests -name __pycache__ -prune -exec rm -rf {} +
 
 # $(call install,PYTHON,CONSTRAINTS,WHAT): an environment in the stamp's folder. pip is pinned too, since --group needs a
