@@ -43,11 +43,15 @@ sections are not written yet.
 def write(report: Report, number: int, module: ModuleType, folder: Path) -> Path:
     """Write an experiment's rows, figures and README.md into a folder of its own; the folder.
 
-    Raises ValueError for a figure in which labels overlap, and for a report without figure, rows or question.
+    Raises ValueError for a figure in which labels overlap, and for a report without figure, rows or question:
+    what the folder held before is then still there.
     """
     for part in ("lines", "rows", "figures", "question", "answer"):
         if not getattr(report, part):
             raise ValueError(f"experiment {number}: the report has no {part}.")
+    for name, (figure, _) in report.figures.items():
+        if over := overlaps(figure):
+            raise ValueError(f"experiment {number}, figure {name}: labels overlap: {over}.")
     into = folder / NAMES[number]
     into.mkdir(parents=True, exist_ok=True)
     for old in into.iterdir():
@@ -59,8 +63,6 @@ def write(report: Report, number: int, module: ModuleType, folder: Path) -> Path
         writer.writerows(report.rows)
     origin = provenance("float64") | {"command": f"python -m experiments run {number}"}
     for name, (figure, _) in report.figures.items():
-        if over := overlaps(figure):
-            raise ValueError(f"experiment {number}, figure {name}: labels overlap: {over}.")
         figure.savefig(into / f"{name}.png", dpi=110, metadata={"Description": json.dumps(origin)})
     (into / "README.md").write_text(page(report, number, module), encoding="utf-8")
     return into

@@ -33,6 +33,18 @@ def test_the_verdict_holds_and_the_page_stands(number, tmp_path):
     assert re.search(r"\*\*Question\.\*\* .+\?", page)
 
 
+def test_results_are_kept_where_labels_of_the_new_ones_overlap(tmp_path):
+    module = load(2)
+    report = module.main(quick=True)
+    into = book.write(report, 2, module, tmp_path)
+    (axes, *_) = report.figures["iterates"][0].axes
+    axes.text(0, 5, "here")
+    axes.text(0, 5, "there")
+    with pytest.raises(ValueError, match=r"labels overlap: \[\('here', 'there'\)\]"):
+        book.write(report, 2, module, tmp_path)
+    assert (into / "README.md").exists()
+
+
 def test_the_book_has_every_experiment_in_order_and_all_of_them_hold():
     text = (book.HERE / "README.md").read_text()
     sections = [int(number) for number in re.findall(r"^## (\d+)\. ", text, re.M)]
