@@ -31,9 +31,12 @@ def main(arguments: list[str] | None = None) -> int:
     jax.config.update("jax_enable_x64", True)
     try:
         numbers = list(NAMES) if options.which == ["all"] else [int(one) for one in options.which]
+    except ValueError:
+        parser.error("run takes numbers, or all.")
+    try:
         modules = {number: load(number) for number in numbers}
     except ValueError as error:
-        parser.error(str(error) if "There is" in str(error) else "run takes numbers, or all.")
+        parser.error(str(error))
     failed = False
     for number, module in modules.items():
         began = time.perf_counter()
