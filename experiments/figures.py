@@ -28,9 +28,10 @@ def panels(
     return figure, axes
 
 
-def legend(figure: Figure, axes: Axes, columns: int = 3) -> None:
-    """The legend of one of the axes, under the figure and over no data."""
-    handles, labels = axes.get_legend_handles_labels()
+def legend(figure: Figure, *axes: Axes, columns: int = 3) -> None:
+    """One legend of these axes, under the figure and over no data."""
+    entries = [entry for one in axes for entry in zip(*one.get_legend_handles_labels(), strict=True)]
+    handles, labels = zip(*entries, strict=True)
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
 
 

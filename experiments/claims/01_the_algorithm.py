@@ -225,5 +225,5 @@ def _test_figure(relative: np.ndarray, stopped: dict):
         ylabel="f − f* where the run stops",
         title="A small step proves nothing",
     )
-    legend(figure, axes, 2)
+    legend(figure, axes, columns=2)
     return figure

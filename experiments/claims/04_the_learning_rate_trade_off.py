@@ -288,7 +288,7 @@ def _problem_figure(curvatures: dict[str, Curvature], sweeps: dict):
         one.set_xlabel("η, in units of 2/λmax")
     for one in axes[:: len(sweeps) // rows]:
         one.set_ylabel("steps")
-    legend(figure, axes[0], 4)
+    legend(figure, axes[0], columns=4)
     return figure
 
 
@@ -333,5 +333,5 @@ def _method_figure(problem: Problem, curvatures: dict[str, Curvature], others: d
         told = f"{' and '.join(missing)} do not arrive" if missing else "Adam bears larger rates"
         one.set_title(f"{name}: {told}", fontsize=10)
     axes[0].set_ylabel("steps until ‖∇f‖∞ has shrunk by 1e-8")
-    legend(figure, axes[0], 4)
+    legend(figure, axes[0], columns=4)
     return figure

@@ -128,7 +128,7 @@ def _valley(path: np.ndarray):
     sizes.set(
         xlabel="steps", ylabel="distance from the minimum", title="Each direction has a factor of its own"
     )
-    legend(figure, sizes, 4)
+    legend(figure, sizes, columns=4)
     return figure
 
 

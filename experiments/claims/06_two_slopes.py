@@ -228,7 +228,7 @@ def _rates(paths: dict, rates: np.ndarray, steps: dict[str, np.ndarray]):
         title="Right: about f(R) steps at the grid's best rate",
     )
     walk.legend(frameon=False)
-    legend(figure, sweep, 4)
+    legend(figure, sweep, columns=4)
     return figure
 
 
@@ -253,5 +253,5 @@ def _methods(distances: np.ndarray, results: dict):
         )
         one.set(xlabel="distance R of the start", title=titles[side])
     axes[0].set_ylabel("steps until |f′| ≤ 1e-8 (×: the run fails)")
-    legend(figure, axes[0], 4)
+    legend(figure, axes[0], columns=4)
     return figure

@@ -238,7 +238,7 @@ def _corrections(before: np.ndarray, after: np.ndarray, growth: list[dict]):
         growth[-1]["norm"] + np.linalg.norm(MARGIN) * np.log(t / t[-1]),
         color="0.35",
         linestyle=DASHES[1],
-        label="slope ‖ŵ‖ = 0.5547 per unit of log t",
+        label=f"slope ‖ŵ‖ = {np.linalg.norm(MARGIN):.4f} per unit of log t",
     )
     norms.set(
         xlabel="steps t",
@@ -246,6 +246,5 @@ def _corrections(before: np.ndarray, after: np.ndarray, growth: list[dict]):
         ylim=(0, 7),
         title="Separable classes: no minimizer, ‖w‖ grows as log t",
     )
-    (handles, labels), more = (axes.get_legend_handles_labels() for axes in (line, norms))
-    figure.legend(handles + more[0], labels + more[1], loc="outside lower center", ncols=2, frameon=False)
+    legend(figure, line, norms, columns=2)
     return figure

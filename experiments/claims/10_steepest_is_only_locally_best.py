@@ -21,7 +21,7 @@ import numpy as np
 from scipy.optimize import root_scalar
 
 import jgd
-from experiments.figures import COLORS, DASHES, contours, mark, panels
+from experiments.figures import COLORS, DASHES, contours, legend, mark, panels
 from experiments.lanes import ends, rules
 from experiments.report import Report
 
@@ -279,5 +279,4 @@ def _angle(rows: list[dict]):
 
 def _legends(figure, left, right) -> None:
     """One legend for both panels, the left one's entries first."""
-    (handles, labels), more = (axes.get_legend_handles_labels() for axes in (left, right))
-    figure.legend(handles + more[0], labels + more[1], loc="outside lower center", ncols=3, frameon=False)
+    legend(figure, left, right)

@@ -179,5 +179,5 @@ def _figure(path: np.ndarray, rows: list[dict], rounding: float):
         ylim=(1e-11, 1e3),
         title="Differences: too long a step, or too short a one",
     )
-    legend(figure, errors, 4)
+    legend(figure, errors, columns=4)
     return figure

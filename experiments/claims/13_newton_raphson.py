@@ -180,7 +180,9 @@ def _costs(sizes: tuple[int, ...]) -> list[dict]:
 
 def _steps(pure: np.ndarray, safe: np.ndarray, distances: np.ndarray, errors: np.ndarray, predicted: float):
     figure, (values, squares) = panels(1, 2, (11, 4.8))
-    values.semilogy(pure, "o-", color=COLORS[4], markersize=5, label="newton_raphson(): climbs to 1412")
+    values.semilogy(
+        pure, "o-", color=COLORS[4], markersize=5, label=f"newton_raphson(): climbs to {max(pure[1:]):.0f}"
+    )
     values.semilogy(
         safe, marker="s", color=COLORS[0], linestyle=DASHES[1], markersize=4, label="newton(): always falls"
     )
@@ -201,8 +203,7 @@ def _steps(pure: np.ndarray, safe: np.ndarray, distances: np.ndarray, errors: np
         ylabel="after the step",
         title="Logistic regression, near the minimum: squared",
     )
-    (handles, labels), more = (axes.get_legend_handles_labels() for axes in (values, squares))
-    figure.legend(handles + more[0], labels + more[1], loc="outside lower center", ncols=3, frameon=False)
+    legend(figure, values, squares)
     return figure
 
 

@@ -233,5 +233,5 @@ def _others_figure(runs):
         ylabel="sharpness over the edge (Adam: divided by √v)",
         title="Each method rises to an edge of its own",
     )
-    legend(figure, axes, 2)
+    legend(figure, axes, columns=2)
     return figure

@@ -308,7 +308,7 @@ def _constant_figure(rates, factors, h, worst, meet):
     convex.set(yscale="log", ylim=(1e-3, 1))
     mark(valley, "x", 2 / 11, "best rate, predicted")
     mark(convex, "x", meet, "best rate, predicted")
-    legend(figure, convex, 2)
+    legend(figure, convex, columns=2)
     return figure
 
 
@@ -329,5 +329,5 @@ def _varying_figure(worst: dict[str, dict[int, float]], paths: dict[str, np.ndar
     cycle.text(30, -3.1, "heavy ball: three points, for ever", color=COLORS[4], ha="right")
     cycle.text(0.8, 3.5, "gradient descent, rate 1/L: 0 after two steps", color=COLORS[0])
     cycle.set(xlabel="steps", ylabel="x", ylim=(-3.6, 4.2), title="Heavy ball, caught in a cycle")
-    legend(figure, bounds, 4)
+    legend(figure, bounds, columns=4)
     return figure
