@@ -210,3 +210,21 @@ def test_an_interrupt_exits_130_in_the_midst_of_a_compiled_loop(folder):
         process.stderr.close()
     assert process.returncode == 130
     assert errors.strip() == "Interrupted."
+
+
+IGNORED = """
+import gc, signal, time
+from jgd.cli.interrupt import watch
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+watch(130)
+gc.callbacks.append(lambda phase, info: signal.raise_signal(signal.SIGINT))
+gc.collect()
+gc.callbacks.clear()
+time.sleep(10)
+"""
+
+
+def test_an_interrupt_that_python_ignores_exits_130_and_nothing_else_is_said():
+    told = subprocess.run([sys.executable, "-c", IGNORED], env=environment(), capture_output=True, text=True)
+    assert (told.returncode, told.stdout, told.stderr) == (130, "", "Interrupted.\n")
