@@ -26,9 +26,24 @@ _HOME = {
     "ogm": "jgd.methods.recipes",
     "newton_raphson": "jgd.methods.recipes",
     "newton": "jgd.methods.recipes",
+    "gauss_newton": "jgd.methods.recipes",
+    "levenberg_marquardt": "jgd.methods.recipes",
+    "residuals": "jgd.core.residuals",
+    "as_optax": "jgd.methods.as_optax",
+    "lbfgs": "jgd.methods.recipes",
+    "bfgs": "jgd.methods.recipes",
+    "conjugate_gradient": "jgd.methods.recipes",
+    "newton_cg": "jgd.methods.recipes",
+    "trust_region": "jgd.methods.recipes",
+    "trust_region_cg": "jgd.methods.recipes",
     "adam": "jgd.methods.recipes",
     "from_optax": "jgd.methods.optax",
     "armijo": "jgd.searches.armijo",
+    "wolfe": "jgd.searches.wolfe",
+    "barzilai_borwein": "jgd.searches.barzilai_borwein",
+    "adgd": "jgd.searches.adaptive",
+    "polyak": "jgd.searches.adaptive",
+    "lengths": "jgd.searches.lengths",
     "exact": "jgd.searches.exact",
     "silver": "jgd.searches.fixed",
     "Recorder": "jgd.driver.recorder",
@@ -57,6 +72,7 @@ if TYPE_CHECKING:
     from jgd.core.objective import Objective as Objective
     from jgd.core.record import record as record
     from jgd.core.record import static as static
+    from jgd.core.residuals import residuals as residuals
     from jgd.core.status import Status as Status
     from jgd.core.types import Info as Info
     from jgd.core.types import Point as Point
@@ -66,19 +82,33 @@ if TYPE_CHECKING:
     from jgd.driver.recorder import Recorder as Recorder
     from jgd.driver.solve import solve as solve
     from jgd.geometry.gauge import curvature_gauge as curvature_gauge
+    from jgd.methods.as_optax import as_optax as as_optax
     from jgd.methods.descent import Descent as Descent
     from jgd.methods.optax import from_optax as from_optax
     from jgd.methods.recipes import adam as adam
+    from jgd.methods.recipes import bfgs as bfgs
+    from jgd.methods.recipes import conjugate_gradient as conjugate_gradient
+    from jgd.methods.recipes import gauss_newton as gauss_newton
     from jgd.methods.recipes import gradient_descent as gradient_descent
     from jgd.methods.recipes import heavy_ball as heavy_ball
+    from jgd.methods.recipes import lbfgs as lbfgs
+    from jgd.methods.recipes import levenberg_marquardt as levenberg_marquardt
     from jgd.methods.recipes import nesterov as nesterov
     from jgd.methods.recipes import newton as newton
+    from jgd.methods.recipes import newton_cg as newton_cg
     from jgd.methods.recipes import newton_raphson as newton_raphson
     from jgd.methods.recipes import ogm as ogm
+    from jgd.methods.recipes import trust_region as trust_region
+    from jgd.methods.recipes import trust_region_cg as trust_region_cg
     from jgd.result import Result as Result
+    from jgd.searches.adaptive import adgd as adgd
+    from jgd.searches.adaptive import polyak as polyak
     from jgd.searches.armijo import armijo as armijo
+    from jgd.searches.barzilai_borwein import barzilai_borwein as barzilai_borwein
     from jgd.searches.exact import exact as exact
     from jgd.searches.fixed import silver as silver
+    from jgd.searches.lengths import lengths as lengths
+    from jgd.searches.wolfe import wolfe as wolfe
     from jgd.study.compare import compare as compare
     from jgd.study.curvature import curvature as curvature
     from jgd.study.curvature_plots import slices_figure as slices_figure

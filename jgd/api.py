@@ -12,18 +12,29 @@ import numpy as np
 from jgd.clock import compile_seconds
 from jgd.core import tree
 from jgd.core.check import MOST
+from jgd.core.compiled import compiled
 from jgd.core.status import Status
 from jgd.driver.carry import GRID, Carry, Motion, Program
 from jgd.driver.recorder import Recorder
 from jgd.driver.solve import best, run, solve
+from jgd.methods.default import Stage
 from jgd.prepare import prepare
 from jgd.result import Result, Tolerances, Work
-from jgd.resume import resumed
+from jgd.resume import resumed, taken_over
 from jgd.rules import MAX_STEPS, rules
 
-_start = jax.jit(solve)
-_go_on = jax.jit(run)
-_best = jax.jit(best)
+_start = compiled(solve)
+_go_on = compiled(run)
+_best = compiled(best)
+
+
+@compiled
+def _take_over(before: Program, carry: Carry, program: Program) -> Carry:
+    return run(program, taken_over(before, carry, program), MOST)
+
+
+FAILED = (Status.RUNNING, Status.SEARCH_FAILED, Status.STALLED, Status.PRECISION_LIMIT)
+"""How a method ends that another one follows, if there is one; RUNNING: its share of steps is used up."""
 
 
 def minimize(
@@ -51,8 +62,8 @@ def minimize(
         `has_aux`). Hand over the same function object again and the compiled program is reused,
         also with other data, another rate or another start.
       x0: the start, a pytree of float arrays; its dtypes are those of the run.
-      method: `jgd.gradient_descent(...)` and its like, any optax transformation, or None: the safe
-        Newton up to 100 parameters, Armijo descent above.
+      method: `jgd.gradient_descent(...)` and its like, any optax transformation, or None: the exact
+        `trust_region` up to 32 parameters, `trust_region_cg` above; where it fails `lbfgs` goes on (`notes`).
       args: further arguments of `fun`; data belongs here and not in a closure.
       gtol: CONVERGED is max|grad| <= gtol + grtol * (the same at x0); by default 1e-8 in float64, 1e-4 in
         float32, 1e-2 in 16 bits.
@@ -92,13 +103,14 @@ def minimize(
         if x0 is not None:
             raise ValueError("x0 and start are two starts: give one of them.")
         x0, method = start.x, start.program.method if method is None else method
-    objective, x0, method = prepare(fun, x0, method, args, has_aux)
+    objective, x0, stages = prepare(fun, x0, method, args, has_aux)
     limits, tolerances = rules(
         tree.dtype(x0), gtol, grtol, ftol, xtol, target, max_steps, max_evaluations, stop
     )
     if recorder is not None and not isinstance(recorder, Recorder):
         raise TypeError(f"recorder must be a jgd.Recorder or None, got {type(recorder).__name__}.")
-    program = Program(objective, method, limits, recorder)
+    programs = [Program(objective, stage.method, limits, recorder) for stage in stages]
+    program = programs[0]
 
     began, carry, origin = time.perf_counter(), None, ()
     if start is not None:
@@ -108,16 +120,34 @@ def minimize(
         else:
             _check_left(start.steps, max_steps)
             origin, x0 = (f"Went on from step {start.steps:,} of an earlier run.",), start.x0
-    carry = _start(program, x0) if carry is None else _go_on(program, carry, MOST)
-    carry.status.block_until_ready()  # lets other threads run meanwhile, which reading a value may not
+    chosen = stages[0].why
+    limit = MOST if stages[0].steps is None else stages[0].steps
+    carry = _start(program, x0, limit) if carry is None else _go_on(program, carry, MOST)
+    for stage, following in zip(stages[1:], programs[1:], strict=True):
+        carry.status.block_until_ready()  # lets other threads run meanwhile, which reading a value may not
+        if Status(int(carry.status)) not in FAILED:
+            break
+        origin, chosen = (*origin, _handed_over(program, carry, stage)), ""
+        program, carry = following, _take_over(program, carry, following)
+    carry.status.block_until_ready()
     best_motion = carry.motion
     if float(carry.motion.best_value) < float(carry.motion.point.value):
         best_motion = jax.block_until_ready(_best(program, carry))
         discarded = np.asarray(carry.discarded) + np.asarray(best_motion.counts)
         carry = dataclasses.replace(carry, best_origin=best_motion.at, discarded=jnp.asarray(discarded))
-    elapsed, compiled = time.perf_counter() - began, compile_seconds(began)
-    seconds = (compiled, elapsed - compiled)
-    return _result(program, carry, best_motion, tolerances, seconds, x0, origin)
+    elapsed, compiling = time.perf_counter() - began, compile_seconds(began)
+    seconds = (compiling, elapsed - compiling)
+    return _result(program, carry, best_motion, tolerances, seconds, x0, origin, chosen)
+
+
+def _handed_over(program: Program, carry: Carry, stage: Stage) -> str:
+    """What is said of a method that another one takes over from."""
+    status, steps = Status(int(carry.status)), int(carry.motion.k)
+    ended = "had used up its share of steps" if status == Status.RUNNING else f"ended with {status.name}"
+    return (
+        f"{method_name(program.method)} {ended} at step {steps:,}, with max |gradient| "
+        f"{float(carry.grad_norm):.3g}: {method_name(stage.method)} went on, since {stage.why}."
+    )
 
 
 def _check_left(steps: int, max_steps: int) -> None:
@@ -136,6 +166,7 @@ def _result(
     seconds: tuple[float, float],
     x0: Any,
     origin: tuple[str, ...],
+    chosen: str,
 ) -> Result:
     motion = carry.motion
     values, grads, hvps, hessians, rejected = np.asarray(motion.counts).tolist()
@@ -172,6 +203,7 @@ def _result(
         program=program,
         x0=x0,
         origin=origin,
+        chosen=chosen,
     )
 
 

@@ -13,25 +13,27 @@ import optax
 
 from jgd.core import tree
 from jgd.core.objective import Objective
+from jgd.core.residuals import Residuals, WithResiduals
+from jgd.methods.default import Stage, stages
 from jgd.methods.optax import wrap
-from jgd.methods.recipes import gradient_descent, newton
 
 FLOATS = tuple(jnp.dtype(name) for name in ("float64", "float32", "bfloat16", "float16"))
 """The dtypes that x may have."""
 
-NEWTON_LIMIT = 100
-"""Up to this many parameters the default method is the safe Newton, beyond it Armijo descent."""
 
-
-def prepare(fun: Callable, x0: Any, method: Any, args: tuple, has_aux: bool) -> tuple[Objective, Any, Any]:
-    """The objective, the start as arrays and the method, checked without compiling anything."""
+def prepare(
+    fun: Callable, x0: Any, method: Any, args: tuple, has_aux: bool
+) -> tuple[Objective, Any, tuple[Stage, ...]]:
+    """The objective, the start as arrays and the methods in turn, checked without compiling anything."""
     if _traced((x0, args, method)):
         raise TypeError(
             "minimize cannot be differentiated, jitted or vmapped: x0, args or the method's numbers are "
             "being traced. Use jgd.solve inside a program; derivatives of a solution are not available."
         )
     objective, x0 = prepare_objective(fun, x0, args, has_aux)
-    return objective, x0, as_method(method, x0)
+    if method is None:
+        return objective, x0, stages(tree.size(x0))
+    return objective, x0, (Stage(as_method(method), None, ""),)
 
 
 def prepare_objective(
@@ -53,6 +55,10 @@ def prepare_objective(
         )
     if _traced((x, args)):
         raise TypeError(f"{name} or args are being traced: call this outside of jax.jit, grad and vmap.")
+    if isinstance(fun, Residuals):
+        if has_aux:
+            raise TypeError("has_aux: the auxiliary output of jgd.residuals is the residuals themselves.")
+        fun, has_aux = WithResiduals(fun.fun), True
     x, args = _floats(x, name), _arrays(args)
     _check_fun(fun, x, args, has_aux, name)
     return Objective(fun, args, has_aux), x
@@ -167,10 +173,8 @@ def _check_output(fun: Callable, x0: Any, args: tuple, has_aux: bool) -> None:
         raise TypeError(f"fun must return a real float, got {out.dtype}.")
 
 
-def as_method(method: Any, x0: Any) -> Any:
-    """The method itself, an optax transformation wrapped, or the default by size."""
-    if method is None:
-        return newton() if tree.size(x0) <= NEWTON_LIMIT else gradient_descent()
+def as_method(method: Any) -> Any:
+    """The method itself, or an optax transformation wrapped."""
     if isinstance(method, optax.MultiSteps):
         method = method.gradient_transformation()
     if isinstance(method, optax.GradientTransformation):

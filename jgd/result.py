@@ -50,7 +50,8 @@ class Result:
     and `best_value` are those of the lowest value seen, at step `best_step`; for a method that always
     descends they are the same. `history` maps column names to NumPy arrays of at most `rows` rows that
     span the run. `grad_norm` is the largest absolute entry. `x0` is where the run began, `origin` says of
-    a run that followed an earlier one how it did. `carry` is all that is needed to go on, `program` what
+    a run that followed an earlier one how it did, `chosen` why
+    the method was taken where none was named. `carry` is all that is needed to go on, `program` what
     it was a run of.
     """
 
@@ -76,6 +77,7 @@ class Result:
     program: Program
     x0: Any
     origin: tuple[str, ...]
+    chosen: str = ""
 
     @cached_property
     def history(self) -> dict[str, np.ndarray]:
@@ -126,6 +128,7 @@ def _held(measure: float, tolerance: float) -> str:
 
 def _summary(r: Result) -> list[str]:
     remark = getattr(r.program.method, "remark", "")
+    remark = remark or r.chosen
     method = f"{r.method} ({remark})" if remark else r.method
     lines = [
         f"{r.status.name}: {r.message}",

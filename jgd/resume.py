@@ -1,4 +1,4 @@
-"""Going on from an earlier run: what of it a further run can take over."""
+"""Going on from an earlier run: what of it a further run, or another method, can take over."""
 
 import dataclasses
 from typing import Any
@@ -7,11 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jgd.core import tree
 from jgd.core.objective import Objective
 from jgd.core.status import Status
-from jgd.driver.carry import Carry, Program
+from jgd.driver.carry import Carry, Position, Program
 from jgd.driver.solve import begin
-from jgd.driver.steps import empty_history
+from jgd.driver.steps import empty_history, names
 
 
 def resumed(before: Program, carry: Carry, program: Program) -> tuple[Carry | None, str]:
@@ -62,3 +63,31 @@ def _equal(one: jax.Array, other: jax.Array) -> bool:
     if jnp.issubdtype(one.dtype, jax.dtypes.prng_key):
         one, other = jax.random.key_data(one), jax.random.key_data(other)
     return np.array_equal(one, other, equal_nan=jnp.issubdtype(one.dtype, jnp.inexact))
+
+
+def taken_over(before: Program, carry: Carry, program: Program) -> Carry:
+    """The carry of a run of `before`, made one of another method that goes on where it stands.
+
+    Steps, sums, history and the memory of the tests are kept, what the method before remembered is not, and
+    the checks begin afresh; columns of the history that the new method alone has are NaN before.
+    """
+    f, motion = program.objective, carry.motion
+    at = Position(motion.k, motion.point, tree.strong(program.method.init(f, motion.point)))
+    motion = dataclasses.replace(
+        motion, at=at, status=jnp.full_like(motion.status, Status.RUNNING), best_value=motion.point.value
+    )
+    moved = dataclasses.replace(carry, motion=motion)
+    history = carry.history
+    if history is not None:
+        old, new = names(before, carry), names(program, moved)
+        columns = [history.reals[:, old.index(name)] if name in old else None for name in new]
+        unknown = jnp.full(history.reals.shape[:1], jnp.nan, history.reals.dtype)
+        reals = jnp.stack([unknown if column is None else column for column in columns], axis=1)
+        history = dataclasses.replace(history, reals=reals)
+    return dataclasses.replace(
+        moved,
+        best_origin=at,
+        status=jnp.full_like(carry.status, Status.RUNNING),
+        memory=(carry.memory[0], program.stop.init(f, motion.point)[1]),
+        history=history,
+    )

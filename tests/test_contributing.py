@@ -16,7 +16,7 @@ def test_a_method_is_added_by_one_file_one_export_and_one_row(tmp_path: Path) ->
     for name in ("jgd", "tests"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    (tmp_path / "jgd/methods/polyak.py").write_text(source)
+    (tmp_path / "jgd/methods/rprop.py").write_text(source)
     for path, opening, line in (
         ("jgd/__init__.py", "_HOME = {\n", export),
         ("tests/catalogue.py", "METHODS: dict[str, Callable[[Problem], Any]] = {\n", row),
@@ -37,7 +37,7 @@ def test_a_method_is_added_by_one_file_one_export_and_one_row(tmp_path: Path) ->
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTEST_ADDOPTS": ""}
     environment.pop("PYTEST_XDIST_WORKER", None)
     ran = subprocess.run(
-        [*command, "-m", "not slow", "-k", "polyak and (valley or bowl) or layers"],
+        [*command, "-m", "not slow", "-k", "rprop and (valley or bowl) or layers"],
         cwd=tmp_path,
         env=environment,
         capture_output=True,

@@ -10,6 +10,7 @@ from jax import lax
 
 from jgd.core import tree
 from jgd.core.record import record, static
+from jgd.core.residuals import WithResiduals
 from jgd.core.types import Point
 
 HESSIAN_LIMIT = 2**31
@@ -76,11 +77,31 @@ class Objective:
         product, dtype = self.hvp(x), tree.scalar_dtype(x)
         return lambda v: tree.ravel(product(unravel(v.astype(flat.dtype))))[0].astype(dtype)
 
-    def hessian(self, x: Any) -> jax.Array:
+    def ravelled_gauss_newton(self, x: Any) -> Callable[[jax.Array], jax.Array]:
+        """v -> J^T J v on vectors over the ravelled x, with J the Jacobian of the residuals.
+
+        The Hessian of |r|^2 / 2 less the share of r's own curvature. Raises TypeError where the objective is
+        not one of `jgd.residuals`.
+        """
+        if not isinstance(self.fun, WithResiduals):
+            raise TypeError("fun must be jgd.residuals(r), with r(x, *args) the residuals, for this method.")
+        flat, unravel = tree.ravel(x)
+        fun, dtype = self.fun.fun, tree.scalar_dtype(x)
+
+        def along(v: jax.Array) -> jax.Array:
+            with jax.default_matmul_precision("highest"):
+                _, pull = jax.vjp(lambda x: fun(x, *self.args), x)
+                push = jax.jvp(lambda x: fun(x, *self.args), (x,), (unravel(v.astype(flat.dtype)),))[1]
+                return tree.ravel(pull(push)[0])[0].astype(dtype)
+
+        return along
+
+    def hessian(self, x: Any, product: Callable | None = None) -> jax.Array:
         """The dense Hessian at x, of shape (n, n) over the ravelled x, in the dtype of scalars about x.
 
-        Its columns are Hessian-vector products, at most `HESSIAN_BLOCK` of them in flight at once.
-        Raises ValueError if it would take more than `HESSIAN_LIMIT` bytes.
+        Its columns are Hessian-vector products, or those of another `product` on vectors, at most
+        `HESSIAN_BLOCK` of them in flight at once. Raises ValueError if it would take more than
+        `HESSIAN_LIMIT` bytes.
         """
         n, dtype = tree.size(x), tree.scalar_dtype(x)
         needed = n**2 * dtype.itemsize
@@ -90,7 +111,7 @@ class Objective:
                 f"(limit {HESSIAN_LIMIT / 2**30:.0f} GiB): use a matrix-free method instead, for "
                 "example jgd.gradient_descent() or optax.lbfgs(), and for jgd.curvature dense=False."
             )
-        product = self.ravelled_hvp(x)
+        product = self.ravelled_hvp(x) if product is None else product
 
         def column(i: jax.Array) -> jax.Array:
             return product((jnp.arange(n) == i).astype(dtype))

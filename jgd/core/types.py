@@ -86,7 +86,10 @@ class Direction(Protocol):
 
 
 class Search(Protocol):
-    """How far to go along a direction."""
+    """How far to go along a direction.
+
+    A search that may find no step says so by `may_fail = True` in its class.
+    """
 
     def init(self, f: "Objective", point: Point) -> Any:
         """The state before the first step."""

@@ -1,5 +1,6 @@
 """Newton's directions: the pure one, and the one that is always of descent."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -7,7 +8,7 @@ import jax.numpy as jnp
 
 from jgd.core import tree
 from jgd.core.objective import Objective
-from jgd.core.record import record
+from jgd.core.record import record, static
 from jgd.core.types import Info, Point
 from jgd.linalg.dense import solve_shifted
 
@@ -35,9 +36,12 @@ class NewtonRaphson:
 class SafeNewton:
     """d = -(H(x) + tau I)^-1 grad f(x), with the smallest tried tau >= 0 that makes d a descent direction.
 
-    The state is tau, reported for every step as `shift`.
+    `curvature` gives the products v -> H v that H is made of. The state is tau, reported for every step as
+    `shift`.
     Reference: Nocedal & Wright (2006), Numerical Optimization, algorithms 3.2 and 3.3.
     """
+
+    curvature: Callable = static(default=Objective.ravelled_hvp)
 
     def init(self, f: Objective, point: Point) -> jax.Array:
         """No shift yet."""
@@ -46,7 +50,7 @@ class SafeNewton:
     def __call__(self, f: Objective, p: Point, s: jax.Array) -> tuple[Any, jax.Array, Info]:
         """The solution of (H + tau I) d = -grad."""
         grad, unravel = tree.ravel(p.grad)
-        hessian = f.hessian(p.x)
+        hessian = f.hessian(p.x, self.curvature(f, p.x))
         d, shift = solve_shifted(hessian, -grad.astype(hessian.dtype))
         return unravel(d.astype(grad.dtype)), shift.astype(s.dtype), Info(hessians=1)
 

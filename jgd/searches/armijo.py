@@ -34,6 +34,7 @@ class Armijo:
     shrink: Any = 0.5
     growth: Any = 2.0
     max_trials: int = static(default=60)
+    may_fail = True
 
     def init(self, f: Objective, point: Point) -> Any:
         """The first rate."""

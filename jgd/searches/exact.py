@@ -20,6 +20,8 @@ class Exact:
     Reference: Cauchy (1847); Nocedal & Wright (2006), Numerical Optimization, eq. 3.25.
     """
 
+    may_fail = True
+
     def init(self, f: Objective, point: Point) -> None:
         """No state."""
 

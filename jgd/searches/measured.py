@@ -58,6 +58,7 @@ class Measured:
 
     scale: Any = 2.0
     tilt: Any = 1.0
+    may_fail = True
 
     def init(self, f: Objective, point: Point) -> Measurement:
         """Nothing measured yet; the first look begins along a random vector."""

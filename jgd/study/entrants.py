@@ -7,9 +7,9 @@ import optax
 
 from jgd.api import method_name
 from jgd.core import tree
-from jgd.methods.optax import from_optax
-from jgd.methods.recipes import gradient_descent, newton
-from jgd.prepare import NEWTON_LIMIT, as_method
+from jgd.methods.default import NEWTON
+from jgd.methods.recipes import gradient_descent, lbfgs, newton
+from jgd.prepare import as_method
 
 
 def labelled(methods: Any, x0: Any) -> dict[str, Any]:
@@ -20,9 +20,9 @@ def labelled(methods: Any, x0: Any) -> dict[str, Any]:
     if methods is None:
         return default_methods(tree.size(x0))
     if isinstance(methods, Mapping):
-        entrants = {label: as_method(method, x0) for label, method in methods.items()}
+        entrants = {label: _method(method) for label, method in methods.items()}
     elif isinstance(methods, list | tuple) and not isinstance(methods, optax.GradientTransformation):
-        entrants = _numbered([as_method(method, x0) for method in methods])
+        entrants = _numbered([_method(method) for method in methods])
     else:
         raise TypeError(
             "methods must be a dict or a list of methods, such as "
@@ -36,9 +36,14 @@ def labelled(methods: Any, x0: Any) -> dict[str, Any]:
 def default_methods(parameters: int) -> dict[str, Any]:
     """What is compared where nobody said what: the methods that need no tuning."""
     methods: dict[str, Any] = {"gradient_descent": gradient_descent()}
-    if parameters <= NEWTON_LIMIT:
+    if parameters <= NEWTON:
         methods["newton"] = newton()
-    return {**methods, "optax.lbfgs": from_optax(optax.lbfgs)}
+    return {**methods, "lbfgs": lbfgs()}
+
+
+def _method(method: Any) -> Any:
+    """The method, or None for the one that is chosen by size."""
+    return None if method is None else as_method(method)
 
 
 def _numbered(methods: list) -> dict[str, Any]:

@@ -7,17 +7,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from jgd.core import tree
+from jgd.core.compiled import compiled
 from jgd.core.objective import Objective
 from jgd.core.status import Status
 from jgd.driver.recorder import Recorder
 from jgd.driver.solve import solve
 from jgd.geometry.gauge import CurvatureGauge
 from jgd.geometry.spectrum import DENSE_LIMIT
-from jgd.methods.recipes import newton
-from jgd.prepare import NEWTON_LIMIT
+from jgd.methods.default import NEWTON
+from jgd.methods.recipes import lbfgs, newton
 from jgd.result import Result
 from jgd.searches.exact import Exact
 from jgd.study.curvature import Curvature, curvature
@@ -169,9 +169,9 @@ class Evidence:
     @property
     def second_order(self) -> tuple[Any, str]:
         """A method that knows of curvature, by the number of parameters, and how it is written."""
-        if self.result.parameters <= NEWTON_LIMIT:
+        if self.result.parameters <= NEWTON:
             return newton(), "jgd.newton()"
-        return optax.lbfgs(), "optax.lbfgs()"
+        return lbfgs(), "jgd.lbfgs()"
 
     @property
     def length(self) -> float:
@@ -179,20 +179,20 @@ class Evidence:
         return max(1.0, float(tree.norm_inf(self.x)))
 
 
-_again = jax.jit(solve)
+_again = compiled(solve)
 
 
-@jax.jit
+@compiled
 def _hessian(objective: Objective, x: Any) -> jax.Array:
     return objective.hessian(x)
 
 
-@jax.jit
+@compiled
 def _value(objective: Objective, x: Any) -> jax.Array:
     return objective.value(x)
 
 
-@partial(jax.jit, static_argnames="count")
+@partial(compiled, static_argnames="count")
 def ray(objective: Objective, x: Any, count: int) -> tuple[jax.Array, jax.Array]:
     """f and x.grad f at x, 2x, 4x, ...: `count` points."""
 

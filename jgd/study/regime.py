@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core import tree
+from jgd.core.compiled import compiled
 from jgd.core.status import Status
 from jgd.driver.carry import Carry, Program
 from jgd.driver.solve import begin, run
@@ -101,7 +102,7 @@ def _grads(e: Evidence, steps: int) -> np.ndarray:
     return grads[np.isfinite(grads).all(axis=1)]
 
 
-@partial(jax.jit, static_argnames="steps")
+@partial(compiled, static_argnames="steps")
 def _follow(program: Program, x: Any, steps: int) -> jax.Array:
     """The gradients at x and after each of so many steps, one a row."""
 

@@ -136,7 +136,7 @@ def test_run_prints_json_alone_and_exits_0_when_converged(folder):
     result = json.loads(told.stdout)
     assert result["status"] == "CONVERGED"
     assert result["objective"] == "my valley"
-    assert result["x"] == [0.0, 0.0]
+    assert result["x"] == pytest.approx([0.0, 0.0], abs=1e-6)
     assert result["provenance"]["dtype"] == "float32"
     assert "CONVERGED: The gradient test is met." in told.stderr
     assert "--x64" in told.stderr

@@ -29,7 +29,7 @@ def names(slow):
 def test_the_compiled_run_is_the_plain_loop(name):
     bowl = problem("bowl")
     objective = jgd.Objective(bowl.fun, tuple(map(jnp.asarray, bowl.args)))
-    rates, x0 = as_method(method(name, "bowl"), bowl.x0), jnp.asarray(bowl.x0)
+    rates, x0 = as_method(method(name, "bowl")), jnp.asarray(bowl.x0)
     with jax.disable_jit(name in LOOPS_INSIDE):
         visited = list(islice(points(objective, rates, x0, compiled=False), STEPS + 1))
 
@@ -57,7 +57,7 @@ def squares_of_a_tree(x, *args):
 
 @pytest.mark.parametrize("name", names(ALIKE | {"optax.lbfgs"}))
 def test_a_pytree_is_walked_as_the_vector_of_its_entries(name):
-    bowl, rates = problem("bowl"), as_method(method(name, "bowl"), problem("bowl").x0)
+    bowl, rates = problem("bowl"), as_method(method(name, "bowl"))
     args, start = tuple(map(jnp.asarray, bowl.args)), jnp.asarray(bowl.x0)
     tree = {"a": start[1], "b": {"c": start[:1, None]}}
     flat = islice(points(jgd.Objective(two_squares, args), rates, start), STEPS)

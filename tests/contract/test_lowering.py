@@ -18,7 +18,7 @@ def test_a_whole_run_is_lowered_for_cpu_gpu_and_tpu(name):
     known = problem("bowl")
     x0, args = jnp.asarray(known.x0, jnp.float32), tuple(map(jnp.asarray, known.args))
     rules = jgd.stop.Stop((jgd.stop.Gradient(1e-4), jgd.stop.Steps(100)))
-    program = jgd.Program(jgd.Objective(known.fun, args), as_method(method(name, "bowl"), x0), rules)
+    program = jgd.Program(jgd.Objective(known.fun, args), as_method(method(name, "bowl")), rules)
     lowered = jax.export.export(jax.jit(lambda x: jgd.solve(program, x).motion.point.x), platforms=PLATFORMS)(
         x0
     )

@@ -115,18 +115,30 @@ def test_momentum_is_that_of_optax(nesterov):
     assert ours == pytest.approx(optaxs, rel=1e-11, abs=1e-13)
 
 
-def test_a_search_that_fails_along_a_remembered_direction_tries_once_without_memory():
-    """The velocity is made to point uphill; afresh it is steepest descent, which cannot fail."""
+def test_where_a_search_fails_along_a_remembered_direction_the_next_step_forgets_it():
+    """The velocity is made to point uphill: that step is not taken, and afresh it is steepest descent."""
     method = jgd.gradient_descent(jgd.armijo(0.05), momentum=0.9)
     f = jgd.Objective(loss, (jnp.asarray(SPECTRUM),))
     point = f.evaluate(jnp.asarray(START))
-    _, searched = method.init(f, point)
-    step = jax.jit(method.step)(f, point, (10.0 * point.grad, searched))
-    plain = jax.jit(method.step)(f, point, method.init(f, point))
-    assert step.info.status == jgd.Status.RUNNING
-    assert step.info.accepted
-    assert (step.to.x == plain.to.x).all()
-    assert step.to.value < point.value
+    _, searched, _ = method.init(f, point)
+    step = jax.jit(method.step)
+    failed = step(f, point, (10.0 * point.grad, searched, jnp.zeros((), bool)))
+    assert (failed.info.status, failed.info.accepted) == (jgd.Status.RUNNING, False)
+    assert (failed.to.x == point.x).all()
+    again, plain = step(f, point, failed.state), step(f, point, method.init(f, point))
+    assert again.info.accepted
+    assert (again.to.x == plain.to.x).all()
+    assert again.to.value < point.value
+
+
+def misled(x):
+    """Its derivative has the wrong sign."""
+    return jnp.sum(x**2) - 2 * (jnp.sum(x**2) - jax.lax.stop_gradient(jnp.sum(x**2)))
+
+
+def test_a_search_that_fails_afresh_as_well_ends_the_run():
+    result = jgd.minimize(misled, np.ones(2), jgd.gradient_descent(jgd.armijo(0.05), momentum=0.9))
+    assert (result.status, result.steps) == (jgd.Status.SEARCH_FAILED, 1)
 
 
 def test_numbers_for_leaves_are_remembered_as_arrays_are():
@@ -134,6 +146,7 @@ def test_numbers_for_leaves_are_remembered_as_arrays_are():
     method, f = jgd.gradient_descent(jgd.armijo(0.05), momentum=0.9), jgd.Objective(lambda x: x["a"] ** 2)
     point = f.evaluate({"a": jnp.asarray(3.0)})
     uphill = jax.tree.map(lambda g: 10.0 * g, point.grad)
-    step = jax.jit(method.step)(f, point, (uphill, method.init(f, point)[1]))
+    failed = jax.jit(method.step)(f, point, (uphill, method.init(f, point)[1], jnp.zeros((), bool)))
+    step = jax.jit(method.step)(f, point, failed.state)
     assert step.info.accepted
     assert step.to.value < point.value

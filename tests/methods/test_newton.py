@@ -10,7 +10,6 @@ import pytest
 import jgd
 from jgd.directions.newton import NewtonRaphson, SafeNewton
 from jgd.linalg.dense import solve_shifted
-from jgd.prepare import as_method
 from tests.contract.loops import points
 
 MATRICES = {
@@ -177,9 +176,3 @@ def test_a_hessian_takes_the_memory_of_a_block_beside_its_own():
 def test_a_hessian_that_would_not_fit_is_refused_with_its_size():
     with pytest.raises(ValueError, match=r"100,000 parameters takes 74\.5 GiB.*matrix-free"):
         jgd.minimize(lambda x: jnp.sum(x**2), np.ones(100_000), jgd.newton())
-
-
-def test_the_default_is_newton_for_few_parameters_and_descent_for_many():
-    assert as_method(None, np.ones(100)).name == "newton"
-    assert as_method(None, np.ones(101)).name == "gradient_descent"
-    assert jgd.minimize(cosh, np.ones(2)).method == "newton"

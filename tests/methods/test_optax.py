@@ -151,7 +151,7 @@ def by_hand(name: str) -> list[dict]:
 
 def through_the_adapter(method) -> list[dict]:
     objective = jgd.Objective(loss, DATA)
-    walk = points(objective, as_method(method, START), START)
+    walk = points(objective, as_method(method), START)
     return jax.device_get([point.x for point in islice(walk, STEPS + 1)])
 
 
@@ -183,7 +183,7 @@ def test_an_opened_factory_walks_as_by_hand_though_its_numbers_are_traced(name):
 
 def rates(method, steps=3):
     f, x0 = jgd.Objective(squares), jnp.array([1.0, 2.0])
-    method, point = as_method(method, x0), f.evaluate(x0)
+    method, point = as_method(method), f.evaluate(x0)
     state, found = method.init(f, point), []
     for _ in range(steps):
         step = method.step(f, point, state)
@@ -217,9 +217,9 @@ def test_numbers_of_an_opened_factory_are_leaves_and_the_rest_is_structure():
 
 def test_a_ready_made_transformation_is_one_method_each_time_it_is_given():
     optimizer = optax.adam(0.1)
-    one, other = as_method(optimizer, START), as_method(optimizer, START)
+    one, other = as_method(optimizer), as_method(optimizer)
     assert jax.tree.structure(one) == jax.tree.structure(other)
-    assert jax.tree.structure(one) != jax.tree.structure(as_method(optax.adam(0.1), START))
+    assert jax.tree.structure(one) != jax.tree.structure(as_method(optax.adam(0.1)))
 
 
 def test_adam_is_adam():

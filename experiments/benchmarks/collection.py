@@ -1,0 +1,65 @@
+"""The unconstrained problems of sif2jax (CUTEst in JAX), by name.
+
+Only that part of the package is imported: the rest takes most of a minute and holds nothing unconstrained.
+What the package expects of its problems is not used, since it is wrong for many.
+"""
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+
+PACKAGE = "sif2jax.cutest._unconstrained_minimisation"
+
+
+@cache
+def problems() -> dict[str, Any]:
+    """Name -> problem, in the order of their number of variables, then of their names."""
+    _only_unconstrained()
+    found = {
+        problem.name: problem
+        for problem in importlib.import_module(PACKAGE).unconstrained_minimisation_problems
+    }
+    return dict(sorted(found.items(), key=lambda item: (size(item[1]), item[0])))
+
+
+def _only_unconstrained() -> None:
+    """Let sif2jax and sif2jax.cutest be empty packages, so that their __init__ import nothing."""
+    found = importlib.util.find_spec("sif2jax")
+    if found is None or found.origin is None:
+        raise SystemExit("The problems come from sif2jax: pip install sif2jax")
+    home = Path(found.origin).parent
+    for name, path in (("sif2jax", home), ("sif2jax.cutest", home / "cutest")):
+        package = ModuleType(name)
+        package.__path__ = [str(path)]
+        sys.modules.setdefault(name, package)
+
+
+def size(problem: Any) -> int:
+    """The number of variables."""
+    return ravel_pytree(problem.y0)[0].size
+
+
+def objective(problem: Any) -> tuple[Callable[[Any], Any], Any]:
+    """The function of x alone, a new object at each call so that nothing is shared, and the start."""
+    x0, _ = ravel_pytree(problem.y0)
+    _, unravel = ravel_pytree(problem.y0)
+    args = problem.args
+
+    def fun(x: Any) -> Any:
+        return jnp.asarray(problem.objective(unravel(x), args)).reshape(())
+
+    return fun, x0
+
+
+def is_for_tuning(name: str) -> bool:
+    """Whether methods may be tuned on the problem (an odd SHA-256 of its name) or are examined on it."""
+    return hashlib.sha256(name.encode()).digest()[-1] % 2 == 1

@@ -1,0 +1,175 @@
+"""What runs on a collection amount to: tables, performance profiles and data profiles.
+
+A problem is solved where f0 - f >= (1 - tau) (f0 - f_best), f_best the lowest value that anyone found; it is
+stationary where max |grad| <= 1e-5 max(1, the same at the start), both by an evaluation of our own. Problems
+on which anyone went below -1e20 are unbounded and set aside. The time until solved is the share of the warm
+run's time that its evaluations took up to the first value that counts as solved. Performance profiles: Dolan
+& More (2002), Benchmarking optimization software; data profiles: More & Wild (2009).
+"""
+
+import math
+from collections import defaultdict
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from experiments.benchmarks.collection import is_for_tuning
+
+UNBOUNDED = -1e20
+TAU = {"float64": 1e-6, "float32": 1e-3}
+GTOL = 1e-5
+
+Run = dict[str, Any]
+Group = tuple[str, str]
+
+
+class Outcome:
+    """What one run amounts to, given the lowest value that anyone found."""
+
+    def __init__(self, run: Run, best: float) -> None:
+        self.run = run
+        self.ended = "f" in run and "error" not in run
+        self.tau = TAU[run["precision"]]
+        self.level = run["f0"] - (1 - self.tau) * (run["f0"] - best) if "f0" in run else -math.inf
+        self.solved = self.ended and run["f"] <= self.level
+        self.stationary = self.ended and run["g"] <= GTOL * max(1.0, run["g0"])
+
+    @property
+    def work(self) -> float:
+        """Evaluations and products until solved; infinite where that was not reached or not watched."""
+        if not self.solved or "improvements" not in self.run:
+            return math.inf
+        return next((w for w, value in self.run["improvements"] if value <= self.level), self.run["work"])
+
+    @property
+    def seconds(self) -> float:
+        """Warm seconds until solved; infinite where it is not."""
+        if not self.solved:
+            return math.inf
+        share = min(self.work / self.run["work"], 1.0) if self.run.get("work") else 1.0
+        return self.run["warm_s"] * (share if math.isfinite(share) else 1.0)
+
+
+def outcomes(
+    runs: list[Run], precision: str = "float64", scale: float = 1.0
+) -> dict[Group, dict[str, Outcome]]:
+    """(contender, setting) -> problem -> outcome, unbounded problems left out."""
+    chosen = [run for run in runs if (run["precision"], run["scale"]) == (precision, scale)]
+    best: dict[str, float] = defaultdict(lambda: math.inf)
+    for run in chosen:
+        if math.isfinite(run.get("f", math.inf)):
+            best[run["problem"]] = min(best[run["problem"]], run["f"])
+    found: dict[Group, dict[str, Outcome]] = defaultdict(dict)
+    for run in chosen:
+        if best[run["problem"]] >= UNBOUNDED:
+            group = run["contender"], run["setting"]
+            found[group][run["problem"]] = Outcome(run, best[run["problem"]])
+    return dict(found)
+
+
+def unbounded(runs: list[Run]) -> list[str]:
+    """The problems that are set aside."""
+    return sorted({run["problem"] for run in runs if run.get("f", 0.0) < UNBOUNDED})
+
+
+def geometric_mean(values: list[float]) -> float:
+    """exp of the mean logarithm; NaN of nothing."""
+    return math.exp(sum(map(math.log, values)) / len(values)) if values else math.nan
+
+
+def table(found: dict[Group, dict[str, Outcome]], problems: set[str]) -> list[str]:
+    """One line a contender, over the given problems."""
+    head = f"{'contender':28}{'setting':8}{'runs':>6}{'solved':>8}{'%':>7}{'stationary':>12}{'time-outs':>11}"
+    rows = [head + f"{'errors':>8}{'first s':>9}{'warm ms':>9}{'evaluations':>13}"]
+    for (contender, setting), by in sorted(found.items(), key=lambda item: -_count(item[1], problems)):
+        some = [outcome for name, outcome in by.items() if name in problems]
+        if not some:
+            continue
+        solved = [o for o in some if o.solved]
+        late = sum(o.run.get("error") == "time-out" for o in some)
+        failed = sum("error" in o.run for o in some) - late
+        first = median([o.run["first_s"] for o in some if "first_s" in o.run] or [math.nan])
+        stationary = sum(o.stationary for o in some)
+        works = [o.work for o in solved if math.isfinite(o.work)]
+        rows.append(
+            f"{contender:28}{setting:8}{len(some):6}{len(solved):8}{100 * len(solved) / len(some):7.1f}"
+            f"{stationary:12}{late:11}{failed:8}{first:9.2f}"
+            f"{1e3 * geometric_mean([o.seconds for o in solved]):9.2f}"
+            f"{geometric_mean([max(w, 1) for w in works]):13.0f}"
+        )
+    return rows
+
+
+def _count(by: dict[str, Outcome], problems: set[str]) -> int:
+    return sum(outcome.solved for name, outcome in by.items() if name in problems)
+
+
+def ratios(found: dict[Group, dict[str, Outcome]], reference: Group) -> list[str]:
+    """Time until solved and first call of every contender relative to one, on the problems both solve."""
+    if reference not in found:
+        return []
+    ours = found[reference]
+    rows = [f"relative to {reference[0]} ({reference[1]}), on the problems that both solve:"]
+    for group, by in sorted(found.items()):
+        common = [name for name, o in by.items() if o.solved and name in ours and ours[name].solved]
+        if group == reference or not common:
+            continue
+        times = geometric_mean([by[name].seconds / ours[name].seconds for name in common])
+        firsts = median([by[name].run["first_s"] / ours[name].run["first_s"] for name in common])
+        rows.append(
+            f"  {group[0]:28}{group[1]:8}{len(common):5} problems"
+            f"  warm {times:8.2f}  first call {firsts:6.2f}"
+        )
+    return rows
+
+
+def figures(found: dict[Group, dict[str, Outcome]], groups: list[Group], folder: Path) -> None:
+    """The performance profile of time until solved and the data profile of evaluations."""
+    import matplotlib.pyplot as plt
+
+    names = sorted(set.intersection(*(set(found[group]) for group in groups)))
+    seconds = np.array([[found[group][name].seconds for name in names] for group in groups])
+    sizes = np.array([found[groups[0]][name].run["n"] for name in names])
+    works = np.array([[found[group][name].work for name in names] for group in groups]) / (sizes + 1)
+    fastest = seconds.min(axis=0)
+    shares = [seconds[i] / np.where(np.isfinite(fastest), fastest, 1) for i in range(len(groups))]
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, title, across, lines in (
+        ("performance.png", "Performance profile", "time until solved over the fastest", shares),
+        ("data.png", "Data profile", "evaluations until solved over n + 1", list(works)),
+    ):
+        figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
+        for group, values in zip(groups, lines, strict=True):
+            reached = np.sort(values[np.isfinite(values)])
+            heights = np.arange(1, reached.size + 1) / len(names)
+            ours = group[0].startswith("jgd")
+            axes.step(reached, heights, where="post", label=group[0], lw=2.2 if ours else 1.1)
+        axes.set(xscale="log", ylim=(0, 1), xlabel=across, ylabel="share of problems", title=title)
+        axes.legend(fontsize=8)
+        axes.grid(alpha=0.3)
+        figure.savefig(folder / file, dpi=140)
+        plt.close(figure)
+
+
+def report(runs: list[Run], folder: Path | None) -> None:
+    """Print everything; draw the figures if there is a folder for them."""
+    aside = unbounded(runs)
+    print(f"set aside, unbounded below: {', '.join(aside) or 'none'}")
+    for precision in ("float64", "float32"):
+        found = outcomes(runs, precision)
+        if not found:
+            continue
+        names = set().union(*(set(by) for by in found.values()))
+        tuning = {name for name in names if is_for_tuning(name)}
+        for title, some in (("all", names), ("tuning", tuning), ("examination", names - tuning)):
+            print(f"\n{precision}, {title}: {len(some)} problems, tau = {TAU[precision]:g}")
+            print("\n".join(table(found, some)))
+        print("\n" + "\n".join(ratios(found, ("jgd", "own"))))
+    found = outcomes(runs)
+    if folder is not None and found:
+        most = max(len(by) for by in found.values())
+        complete = [group for group, by in found.items() if len(by) == most and group[1] == "raised"]
+        figures(found, sorted(complete), folder)
+        print(f"figures of {', '.join(name for name, _ in sorted(complete))} in {folder}/")

@@ -1,0 +1,164 @@
+"""Quasi-Newton directions: the inverse Hessian learnt from differences of gradients."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jgd.core import tree
+from jgd.core.objective import Objective
+from jgd.core.record import record, static
+from jgd.core.types import Info, Point
+
+
+def first_scale(grad: jax.Array) -> jax.Array:
+    """1/|grad|, or 1 where that is larger: a first step of length one at most."""
+    return 1 / jnp.maximum(jnp.linalg.norm(grad), 1)
+
+
+@record
+class Pairs:
+    """The last m pairs s = x+ - x, y = grad+ - grad as rows, 1/(s.y), and how many were ever kept.
+
+    `x` and `grad` are those of the point before, `scale` is s.y/y.y of the newest pair.
+    """
+
+    s: jax.Array
+    y: jax.Array
+    inverse: jax.Array
+    kept: jax.Array
+    x: jax.Array
+    grad: jax.Array
+    scale: jax.Array
+
+
+@record
+class LBFGS:
+    """d = -B grad with B the BFGS inverse Hessian of the last `memory` pairs, from (s.y/y.y) I.
+
+    Pairs whose s.y is not above rounding are left out. The first direction is -grad, at most of length 1.
+    Memory: 2 memory + 2 copies of x. The state is `Pairs`.
+    Reference: Nocedal (1980); Liu & Nocedal (1989), On the limited memory BFGS method; Nocedal & Wright
+    (2006), Numerical Optimization, algorithm 7.4.
+    """
+
+    memory: int = static(default=10)
+    remembers = True
+
+    def init(self, f: Objective, point: Point) -> Pairs:
+        """No pairs yet."""
+        x, grad = vectors(point)
+        rows = jnp.zeros((self.memory, x.size), x.dtype)
+        return Pairs(
+            rows, rows, jnp.zeros(self.memory, x.dtype), jnp.zeros((), jnp.int32), x, grad, first_scale(grad)
+        )
+
+    def __call__(self, f: Objective, p: Point, s: Pairs) -> tuple[Any, Pairs, Info]:
+        """Minus the two-loop recursion of the gradient."""
+        x, grad = vectors(p)
+        pairs = self._learn(s, x, grad)
+        d = self._times(pairs, -grad)
+        return unravelled(d, p.x), pairs, Info()
+
+    def _learn(self, pairs: Pairs, x: jax.Array, grad: jax.Array) -> Pairs:
+        """The pairs with the newest one."""
+        s, y = x - pairs.x, grad - pairs.grad
+        sy, yy = _dot(s, y), _dot(y, y)
+        good = sy > jnp.finfo(x.dtype).eps * yy * pairs.scale
+        slot = pairs.kept % self.memory
+
+        def put(rows: jax.Array, row: jax.Array) -> jax.Array:
+            old = lax.dynamic_index_in_dim(rows, slot, 0, keepdims=False)
+            return lax.dynamic_update_index_in_dim(rows, jnp.where(good, row, old), slot, 0)
+
+        safe = jnp.where(good, sy, 1)
+        return Pairs(
+            put(pairs.s, s),
+            put(pairs.y, y),
+            put(pairs.inverse, 1 / safe),
+            pairs.kept + good.astype(jnp.int32),
+            x,
+            grad,
+            jnp.where(good, sy / jnp.where(good, yy, 1), pairs.scale),
+        )
+
+    def _times(self, pairs: Pairs, v: jax.Array) -> jax.Array:
+        """B v by the two-loop recursion."""
+        count = jnp.minimum(pairs.kept, self.memory)
+
+        def backward(j: jax.Array, carry: tuple) -> tuple:
+            v, weights = carry
+            i = (pairs.kept - 1 - j) % self.memory
+            weight = pairs.inverse[i] * _dot(pairs.s[i], v)
+            return v - weight * pairs.y[i], weights.at[i].set(weight)
+
+        def forward(j: jax.Array, v: jax.Array) -> jax.Array:
+            i = (pairs.kept - count + j) % self.memory
+            return v + pairs.s[i] * (weights[i] - pairs.inverse[i] * _dot(pairs.y[i], v))
+
+        v, weights = lax.fori_loop(0, count, backward, (v, jnp.zeros_like(pairs.inverse)))
+        return lax.fori_loop(0, count, forward, pairs.scale * v)
+
+
+@record
+class Inverse:
+    """The inverse Hessian as it is known, a matrix, how many pairs it has learnt, and the point before."""
+
+    matrix: jax.Array
+    kept: jax.Array
+    x: jax.Array
+    grad: jax.Array
+
+
+@record
+class BFGS:
+    """d = -B grad, with B + (1 + y.By/s.y) s s^T/s.y - (By s^T + s y^T B)/s.y following B at each step.
+
+    B begins as (s.y/y.y) I of the first pair. Pairs whose s.y is not above rounding are left out. The first
+    direction is -grad, at most of length 1. Memory: n^2 numbers. The state is an `Inverse`.
+    Reference: Nocedal & Wright (2006), Numerical Optimization, eq. 6.17 and 6.20.
+    """
+
+    remembers = True
+
+    def init(self, f: Objective, point: Point) -> Inverse:
+        """The identity, scaled."""
+        x, grad = vectors(point)
+        return Inverse(first_scale(grad) * jnp.eye(x.size, dtype=x.dtype), jnp.zeros((), jnp.int32), x, grad)
+
+    def __call__(self, f: Objective, p: Point, s: Inverse) -> tuple[Any, Inverse, Info]:
+        """Minus the matrix times the gradient."""
+        x, grad = vectors(p)
+        move, change = x - s.x, grad - s.grad
+        sy, yy = _dot(move, change), _dot(change, change)
+        ss = _dot(move, move)
+        good = sy > jnp.finfo(x.dtype).eps * jnp.sqrt(ss) * jnp.sqrt(yy)
+        safe = jnp.where(good, sy, 1)
+        known = jnp.where(s.kept > 0, s.matrix, (safe / yy) * jnp.eye(x.size, dtype=x.dtype))
+        image = _times(known, change)
+        outer = image[:, None] * move
+        learnt = known + ((1 + _dot(change, image) / safe) * move[:, None] * move - outer - outer.T) / safe
+        matrix = jnp.where(good, learnt, s.matrix)
+        d = unravelled(-_times(matrix, grad), p.x)
+        return d, Inverse(matrix, s.kept + good.astype(jnp.int32), x, grad), Info()
+
+
+def vectors(point: Point) -> tuple[jax.Array, jax.Array]:
+    """x and the gradient as vectors in the dtype of scalars about x."""
+    dtype = tree.scalar_dtype(point.x)
+    return tree.ravel(point.x)[0].astype(dtype), tree.ravel(point.grad)[0].astype(dtype)
+
+
+def unravelled(v: jax.Array, x: Any) -> Any:
+    """The vector as a tree like x."""
+    flat, unravel = tree.ravel(x)
+    return unravel(v.astype(flat.dtype))
+
+
+def _dot(a: jax.Array, b: jax.Array) -> jax.Array:
+    return jnp.vdot(a, b, precision=lax.Precision.HIGHEST)
+
+
+def _times(A: jax.Array, v: jax.Array) -> jax.Array:
+    return jnp.dot(A, v, precision=lax.Precision.HIGHEST)

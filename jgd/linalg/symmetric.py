@@ -1,0 +1,62 @@
+"""Eigenvalues and eigenvectors of a symmetric matrix, within a compiled kernel where it is tiny."""
+
+from itertools import combinations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+TINY = 4
+"""Up to this size by Jacobi's rotations, which need no call of LAPACK: a small loop stays one kernel."""
+
+SWEEPS = 12
+
+
+def eigh(A: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The eigenvalues of A (n, n), and its eigenvectors as columns; in no order where n is tiny."""
+    return _jacobi(A) if A.shape[0] <= TINY else jnp.linalg.eigh(A)
+
+
+def _jacobi(A: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Cyclic Jacobi: each rotation makes one pair of entries off the diagonal zero.
+
+    Reference: Golub & Van Loan (2013), Matrix Computations, algorithm 8.5.3.
+    """
+    n = A.shape[0]
+    identity = jnp.eye(n, dtype=A.dtype)
+    if n == 1:
+        return A[0], identity
+    pairs = jnp.asarray(np.array(list(combinations(range(n), 2)), np.int32))
+    small = float(jnp.finfo(A.dtype).eps) ** 2
+
+    def rotate(i: jax.Array, carry: tuple) -> tuple:
+        A, V = carry
+        p, q = pairs[i, 0], pairs[i, 1]
+        app, aqq, apq = (lax.dynamic_slice(A, at, (1, 1))[0, 0] for at in ((p, p), (q, q), (p, q)))
+        there = apq != 0
+        ratio = (aqq - app) / (2 * jnp.where(there, apq, 1))
+        t = jnp.where(ratio >= 0, 1, -1).astype(A.dtype) / (jnp.abs(ratio) + jnp.sqrt(1 + ratio**2))
+        t = jnp.where(there, t, 0)
+        c = 1 / jnp.sqrt(1 + t**2)
+        s = c * t
+
+        def columns(M: jax.Array) -> jax.Array:
+            one, other = (lax.dynamic_slice_in_dim(M, j, 1, 1) for j in (p, q))
+            M = lax.dynamic_update_slice_in_dim(M, c * one - s * other, p, 1)
+            return lax.dynamic_update_slice_in_dim(M, s * one + c * other, q, 1)
+
+        return columns(columns(A).T), columns(V)
+
+    def sweep(carry: tuple) -> tuple:
+        A, V, count = carry
+        A, V = lax.fori_loop(0, pairs.shape[0], rotate, (A, V))
+        return A, V, count + 1
+
+    def rough(carry: tuple) -> jax.Array:
+        A, _, count = carry
+        off = jnp.where(identity > 0, 0, A)
+        return (count < SWEEPS) & (jnp.sum(off**2) > small * jnp.sum(A**2))
+
+    A, V, _ = lax.while_loop(rough, sweep, (A, identity, jnp.zeros((), jnp.int32)))
+    return jnp.diagonal(A), V

@@ -1,0 +1,72 @@
+"""Conjugate gradients on a quadratic model, ended by a radius or by negative curvature."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jgd.core.record import record
+
+
+@record
+class Ended:
+    """The step, what the model promises to fall by, the products it took, and whether it bent downward."""
+
+    d: jax.Array
+    decrease: jax.Array
+    products: jax.Array
+    indefinite: jax.Array
+
+
+def steihaug(
+    product: Callable[[jax.Array], jax.Array],
+    g: jax.Array,
+    radius: jax.Array,
+    tolerance: jax.Array,
+    most: int,
+) -> Ended:
+    """The first d of conjugate gradients on g.d + d.Hd/2 whose residual |g + Hd| is at most `tolerance`.
+
+    Where it would leave the radius, or where the model bends downward, it goes on to the boundary and ends.
+    At most `most` products v -> H v. Vectors are of shape (n,).
+
+    Reference: Steihaug (1983), The conjugate gradient method and trust regions in large scale optimization;
+    Toint (1981); Nocedal & Wright (2006), Numerical Optimization, algorithm 7.2.
+    """
+    dtype = g.dtype
+    zero = jnp.zeros((), dtype)
+
+    def going(carry: tuple) -> jax.Array:
+        _, _, _, rr, k, ended, _ = carry
+        return ~ended & (k < most) & (rr > tolerance**2)
+
+    def iterate(carry: tuple) -> tuple:
+        d, r, p, rr, k, _, _ = carry
+        Hp = product(p)
+        bend, pp = _dot(p, Hp), _dot(p, p)
+        downward = bend <= 0
+        rate = rr / jnp.where(downward, 1, bend)
+        outside = _dot(d + rate * p, d + rate * p) >= radius**2
+        ended = downward | outside
+        dp, dd = _dot(d, p), _dot(d, d)
+        far = jnp.sqrt(jnp.maximum(dp**2 + pp * (radius**2 - dd), 0))
+        left = jnp.where(dp > 0, (radius**2 - dd) / jnp.where(dp > 0, dp + far, 1), (far - dp) / pp)
+        rate = jnp.where(ended, left, rate)
+        d, r = d + rate * p, r + rate * Hp
+        following = _dot(r, r)
+        return d, r, following / rr * p - r, following, k + 1, ended, downward
+
+    start = (jnp.zeros_like(g), g, -g, _dot(g, g), jnp.zeros((), jnp.int32), zero > 1, zero > 1)
+    d, r, _, _, k, _, downward = lax.while_loop(going, iterate, start)
+    return Ended(d, -_dot(d, g + r) / 2, k, downward)
+
+
+def forcing(g: jax.Array) -> jax.Array:
+    """The residual that will do: min(1/2, sqrt |g|) |g|, which makes Newton's method superlinear."""
+    size = jnp.linalg.norm(g)
+    return jnp.minimum(0.5, jnp.sqrt(size)) * size
+
+
+def _dot(a: jax.Array, b: jax.Array) -> jax.Array:
+    return jnp.vdot(a, b, precision=lax.Precision.HIGHEST)

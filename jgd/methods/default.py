@@ -1,0 +1,37 @@
+"""Which method is taken where none is named, and which one goes on where it fails."""
+
+from typing import Any, NamedTuple
+
+from jgd.core.words import plural
+from jgd.methods.recipes import lbfgs, trust_region, trust_region_cg
+
+DENSE = 32
+"""Up to so many parameters the first method is the exact trust region."""
+
+NEWTON = 100
+"""Up to so many parameters Newton's method with a dense Hessian is advised and compared."""
+
+
+class Stage(NamedTuple):
+    """A method, how many steps it has before the next one goes on, and why it was chosen."""
+
+    method: Any
+    steps: int | None
+    why: str
+
+
+def stages(parameters: int) -> tuple[Stage, ...]:
+    """The methods for a number of parameters, in their order; the last one has all steps that are left."""
+    if parameters <= DENSE:
+        first = Stage(
+            trust_region(),
+            5_000,
+            f"chosen for {plural(parameters, 'parameter')}: a dense Hessian is cheap up to {DENSE}",
+        )
+    else:
+        first = Stage(
+            trust_region_cg(most=parameters),
+            1_000,
+            f"chosen for {plural(parameters, 'parameter')}: no dense Hessian above {DENSE}",
+        )
+    return first, Stage(lbfgs(), None, "it learns curvature from gradients alone")

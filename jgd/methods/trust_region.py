@@ -1,0 +1,156 @@
+"""Trust regions: a quadratic model, minimized where it is trusted."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jgd.core import tree
+from jgd.core.objective import Objective
+from jgd.core.record import record, static
+from jgd.core.status import Status
+from jgd.core.types import Info, Point, Step
+from jgd.linalg.region import within_radius
+from jgd.linalg.symmetric import eigh
+from jgd.linalg.truncated import forcing, steihaug
+from jgd.searches.noise import noise
+
+
+@record
+class Exact:
+    """The model's minimum within the radius, by the eigenvalues of a dense Hessian.
+
+    Lengths are those of D d, with D the roots of the Hessian's diagonal: the units of x do not matter.
+    One Hessian a step, whatever the number of trials. Memory: 3 n^2 numbers. `curvature` gives the products
+    v -> H v that the Hessian is made of.
+    """
+
+    curvature: Callable = static(default=Objective.ravelled_hvp)
+
+    def look(self, f: Objective, p: Point) -> tuple[Any, Info]:
+        """Eigenvalues, eigenvectors, the gradient in their basis, and 1/D."""
+        hessian = f.hessian(p.x, self.curvature(f, p.x))
+        lengths = jnp.sqrt(jnp.abs(jnp.diagonal(hessian)))
+        least = jnp.max(lengths) * float(jnp.finfo(lengths.dtype).eps) ** 0.5
+        scale = 1 / jnp.where(least > 0, jnp.maximum(lengths, least), 1)
+        values, basis = eigh(hessian * scale[:, None] * scale)
+        g = tree.ravel(p.grad)[0].astype(values.dtype) * scale
+        return (values, basis, _times(g, basis), scale), Info(hessians=1)
+
+    def first_radius(self, f: Objective, p: Point, seen: Any) -> jax.Array:
+        """|D x|, or |grad / D| where that is 0."""
+        x = tree.ravel(p.x)[0].astype(seen[0].dtype)
+        length = jnp.linalg.norm(x / seen[3])
+        return jnp.where(length > 0, length, jnp.linalg.norm(seen[2]))
+
+    def minimum(self, f: Objective, p: Point, seen: Any, radius: jax.Array) -> tuple:
+        """d, its length, the decrease that the model promises, and no products."""
+        values, basis, g, scale = seen
+        d = within_radius(values, g, radius)
+        promised = -jnp.sum(d * (g + values * d / 2))
+        return scale * _times(basis, d), jnp.linalg.norm(d), promised, jnp.zeros((), jnp.int32)
+
+
+@record
+class Truncated:
+    """The end of truncated conjugate gradients on the model, by Hessian-vector products alone.
+
+    They end at a residual of min(1/2, sqrt |grad|) |grad|, at the radius, at negative curvature or
+    after `most` products. Memory: 5 copies of x.
+    """
+
+    most: int = static(default=100)
+    curvature: Callable = static(default=Objective.ravelled_hvp)
+
+    def look(self, f: Objective, p: Point) -> tuple[Any, Info]:
+        """Nothing yet."""
+        return None, Info()
+
+    def first_radius(self, f: Objective, p: Point, seen: Any) -> jax.Array:
+        """|x|, at least 1."""
+        size = jnp.sqrt(tree.dot(p.x, p.x))
+        return jnp.maximum(size, jnp.ones_like(size))
+
+    def minimum(self, f: Objective, p: Point, seen: Any, radius: jax.Array) -> tuple:
+        """d, its length, the decrease that the model promises, and the number of products."""
+        g = tree.ravel(p.grad)[0].astype(radius.dtype)
+        ended = steihaug(self.curvature(f, p.x), g, radius, forcing(g), min(self.most, 2 * g.size))
+        return ended.d, jnp.linalg.norm(ended.d), ended.decrease, ended.products
+
+
+@record
+class TrustRegion:
+    """x+ = x + d, d the minimum of the quadratic model of f at x within a radius that follows its success.
+
+    A trial is taken if f falls by at least `least` of what the model promised; otherwise the radius becomes a
+    quarter of |d| and the model is minimized again. The radius doubles where the model was good (3/4) and
+    d on the boundary. Where values differ by no more than rounding, the change of f is that of the mean
+    slope. The state is the radius, reported as `radius`.
+
+    Reference: Conn, Gould & Toint (2000), Trust-Region Methods, algorithm 6.1.1; Nocedal & Wright (2006),
+    Numerical Optimization, algorithm 4.1.
+    """
+
+    model: Any
+    first_radius: Any = None
+    least: Any = 1e-4
+    name: str = static(default="trust_region")
+    max_trials: int = static(default=40)
+
+    def init(self, f: Objective, point: Point) -> jax.Array:
+        """No radius yet."""
+        return jnp.zeros((), tree.scalar_dtype(point.x))
+
+    def step(self, f: Objective, point: Point, state: jax.Array) -> Step:
+        """One accepted trial."""
+        dtype = state.dtype
+        x, unravel = tree.ravel(point.x)
+        seen, looked = self.model.look(f, point)
+        first = self.model.first_radius(f, point, seen) if self.first_radius is None else self.first_radius
+        radius = jnp.where(state > 0, state, jnp.asarray(first, dtype))
+        value, rounding = point.value.astype(dtype), noise(point, dtype)
+
+        def trying(carry: tuple) -> jax.Array:
+            _, _, good, _, trials, _, _ = carry
+            return ~good & (trials < self.max_trials)
+
+        def attempt(carry: tuple) -> tuple:
+            radius, _, _, products, trials, _, _ = carry
+            d, length, promised, took = self.model.minimum(f, point, seen, radius)
+            trial = f.evaluate(unravel((x.astype(dtype) + d).astype(x.dtype)))
+            fell = value - trial.value.astype(dtype)
+            move = tree.subtract(trial.x, point.x)
+            by_slope = -(tree.dot(point.grad, move) + tree.dot(trial.grad, move)).astype(dtype) / 2
+            fell = jnp.where(jnp.abs(fell) <= rounding, by_slope, fell)
+            ratio = fell / promised
+            good = (ratio >= self.least) & jnp.isfinite(fell) & tree.all_finite(trial.grad)
+            smaller = ~(ratio >= 0.25) | ~good
+            larger = (ratio >= 0.75) & (length >= 0.8 * radius)
+            radius = jnp.where(smaller, length / 4, jnp.where(larger, 2 * radius, radius))
+            return radius, trial, good, products + took, trials + 1, promised, length
+
+        zero = jnp.zeros((), jnp.int32)
+        start = (radius, point, zero > 0, zero, zero, jnp.zeros((), dtype), jnp.zeros((), dtype))
+        radius, trial, good, products, trials, promised, length = lax.while_loop(trying, attempt, start)
+        failure = jnp.where(promised <= rounding, Status.PRECISION_LIMIT, Status.SEARCH_FAILED)
+        info = Info(
+            rate=jnp.where(good, length, jnp.zeros((), dtype)),
+            accepted=good,
+            values=trials,
+            grads=trials,
+            hvps=products if looked.hessians == 0 else 0,
+            hessians=looked.hessians,
+            rejected=trials - good.astype(jnp.int32),
+            status=jnp.where(good, Status.RUNNING, failure).astype(jnp.int32),
+        )
+        return Step(tree.select(good, trial, point), radius, info)
+
+    def report(self, state: jax.Array) -> dict[str, jax.Array]:
+        """The radius of the next step."""
+        return {"radius": state}
+
+
+def _times(A: jax.Array, B: jax.Array) -> jax.Array:
+    return jnp.dot(A, B, precision=lax.Precision.HIGHEST)

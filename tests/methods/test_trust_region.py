@@ -1,0 +1,169 @@
+"""Trust regions: the subproblem against its optimality conditions, and what a run makes of it."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jgd
+from jgd.linalg.region import within_radius
+from jgd.linalg.symmetric import TINY, eigh
+from jgd.linalg.truncated import steihaug
+from jgd.problems import get
+
+within_radius, decomposed = jax.jit(within_radius), jax.jit(eigh)
+
+
+@partial(jax.jit, static_argnames="most")
+def conjugate_gradients(H, g, radius, tolerance, most=50):
+    return steihaug(lambda v: H @ v, g, radius, tolerance, most)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, TINY, TINY + 1, 20])
+def test_eigenvalues_and_vectors_make_the_matrix(n):
+    rng = np.random.default_rng(n)
+    for _ in range(20):
+        A = rng.standard_normal((n, n)) * 10 ** rng.uniform(-6, 6, (n, n))
+        A = A + A.T
+        values, vectors = decomposed(A)
+        size = np.abs(A).max()
+        np.testing.assert_allclose(vectors @ np.diag(values) @ vectors.T, A, atol=1e-13 * size * n)
+        np.testing.assert_allclose(vectors.T @ vectors, np.eye(n), atol=1e-13)
+
+
+def test_the_eigenvalues_of_a_diagonal_and_of_a_zero_matrix():
+    for A in (np.zeros((3, 3)), np.diag([3.0, -1.0, 2.0])):
+        values, vectors = eigh(jnp.asarray(A))
+        np.testing.assert_allclose(np.sort(values), np.sort(np.diag(A)))
+        assert np.isfinite(vectors).all()
+
+
+def model(H, g, d):
+    return g @ d + 0.5 * d @ H @ d
+
+
+@pytest.mark.parametrize("radius", [1e-6, 0.1, 1.0, 1e3, 1e8])
+@pytest.mark.parametrize("kind", ["convex", "indefinite", "singular", "hard", "nearly hard"])
+def test_the_step_within_the_radius_is_the_global_minimum(kind, radius):
+    """(H + shift) d = -g with H + shift not indefinite, shift (|d| - radius) = 0."""
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        values = rng.uniform(0.1, 10, 5)
+        g = rng.standard_normal(5)
+        if kind != "convex":
+            values[2] = 0.0 if kind == "singular" else -2.0
+        if "hard" in kind:
+            g[2] = 0.0 if kind == "hard" else 1e-13
+        d = np.asarray(within_radius(values, g, radius))
+        length = np.linalg.norm(d)
+        assert length <= radius * (1 + 1e-9)
+        low, steps = max(-values.min(), 0.0), []
+        for shift in low + np.geomspace(1e-12, 10 + np.linalg.norm(g) / radius, 4000):
+            step = -g / (values + shift)
+            steps.append(step * min(1.0, radius / np.linalg.norm(step)))
+        if kind == "hard":
+            edge = np.where(g == 0, 0.0, -g / np.where(g == 0, 1.0, values + low))
+            if np.linalg.norm(edge) < radius:
+                edge[2] = np.sqrt(radius**2 - edge @ edge)
+                steps.append(edge)
+        best = min(model(np.diag(values), g, step) for step in steps)
+        assert model(np.diag(values), g, d) <= best * 0.95
+
+
+@pytest.mark.parametrize("radius", [0.05, 1.0, 1e6])
+def test_truncated_conjugate_gradients_fall_by_the_cauchy_step_at_least(radius):
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        A = rng.standard_normal((8, 8))
+        H, g = A + A.T, rng.standard_normal(8)
+        ended = conjugate_gradients(H, g, radius, 1e-8)
+        d = np.asarray(ended.d)
+        assert np.linalg.norm(d) <= radius * (1 + 1e-9)
+        assert float(ended.decrease) == pytest.approx(-model(H, g, d), rel=1e-8)
+        bend, size = g @ H @ g, np.linalg.norm(g)
+        length = radius / size if bend <= 0 else min(size**2 / bend, radius / size)
+        assert model(H, g, d) <= model(H, g, -length * g) * (1 - 1e-9)
+        if ended.indefinite:
+            assert np.linalg.norm(d) == pytest.approx(radius)
+
+
+def test_truncated_conjugate_gradients_solve_a_convex_model_in_n_products():
+    H, g = np.diag([1.0, 2.0, 5.0, 9.0]), np.array([1.0, -1.0, 2.0, 0.5])
+    ended = conjugate_gradients(H, g, 1e9, 1e-10)
+    np.testing.assert_allclose(ended.d, -np.linalg.solve(H, g), rtol=1e-9)
+    assert ended.products <= 4
+    assert not ended.indefinite
+
+
+METHODS = {"exact": jgd.trust_region, "truncated": jgd.trust_region_cg}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_rejected_trials_are_counted_and_f_never_rises(name):
+    known = get("rosenbrock")
+    result = jgd.minimize(known.fun, known.x0, METHODS[name](), args=known.args, recorder=jgd.Recorder(128))
+    assert result.success
+    assert np.all(np.diff(result.history["value"]) <= 0)
+    assert result.history["rejected"][-1] > 0
+    assert result.work.values == 1 + result.steps + result.history["rejected"][-1]
+    assert (result.history["radius"][1:] > 0).all()
+    assert result.history["accepted"].all()
+
+
+def narrow(x):
+    """Its quadratic model at 0 is good in a radius of 1e-8 or so."""
+    return -jnp.sum(x) + 1e16 * jnp.sum(x**4)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_tiny_steps_of_rejected_trials_are_not_taken_for_convergence(name):
+    """The first radius is far too large; it must shrink by many orders before a trial is taken."""
+    result = jgd.minimize(narrow, np.zeros(2), METHODS[name](1e6), max_steps=200, gtol=1e-6)
+    assert result.status == jgd.Status.CONVERGED, result
+    assert np.asarray(result.x) == pytest.approx((0.25e-16) ** (1 / 3), rel=1e-6)
+    assert result.work.discarded > 5
+
+
+def test_units_of_x_do_not_matter_to_the_exact_one():
+    """Fault of many: parameters of 1e-6 beside others of 1e6."""
+    known, scale = get("rosenbrock"), np.array([1e-6, 1e6])
+
+    def scaled(y):
+        return known.fun(jnp.asarray(scale) * y, *known.args)
+
+    plain = jgd.minimize(known.fun, known.x0, jgd.trust_region(), args=known.args, gtol=0.0, target=1e-12)
+    other = jgd.minimize(scaled, known.x0 / scale, jgd.trust_region(), gtol=0.0, target=1e-12)
+    assert plain.steps == other.steps
+    np.testing.assert_allclose(np.asarray(other.x) * scale, plain.x, rtol=1e-6)
+
+
+def test_a_saddle_is_left_along_negative_curvature():
+    """At (1, 0) the gradient points to the saddle; the exact step knows the other way out."""
+    known = get("saddle")
+    result = jgd.minimize(known.fun, np.array([1.0, 0.0]), jgd.trust_region(), args=known.args)
+    assert result.success
+    assert float(result.value) == pytest.approx(known.minimum, abs=1e-9)
+
+
+def test_a_step_on_a_quadratic_is_newtons():
+    H = np.diag([1.0, 100.0])
+    result = jgd.minimize(lambda x: 0.5 * x @ jnp.asarray(H) @ x, np.array([3.0, 1.0]), jgd.trust_region())
+    assert (result.status.name, result.steps) == ("CONVERGED", 1)
+
+
+def test_a_wall_makes_the_radius_smaller():
+    result = jgd.minimize(
+        lambda x: jnp.where(x[0] < 0.5, jnp.nan, jnp.sum((x - 0.6) ** 2 + (x - 0.6) ** 4)),
+        np.array([30.0]),
+        jgd.trust_region(100.0),
+    )
+    assert result.success
+    assert result.x[0] == pytest.approx(0.6, abs=1e-6)
+
+
+@pytest.mark.parametrize("factory", METHODS.values())
+def test_a_radius_must_be_positive(factory):
+    with pytest.raises(ValueError, match="radius must be positive"):
+        factory(0.0)
