@@ -21,12 +21,7 @@ class Residuals:
 
     def __call__(self, x: Any, *args: Any) -> jax.Array:
         """Half the sum of the squared residuals."""
-        return _half_square(self.fun(x, *args))
-
-    @property
-    def __signature__(self) -> inspect.Signature:
-        """That of the function of residuals."""
-        return inspect.signature(self.fun)
+        return WithResiduals(self.fun)(x, *args)[0]
 
 
 @dataclass(frozen=True)
@@ -39,6 +34,11 @@ class WithResiduals:
         """Half the sum of the squared residuals, and the residuals."""
         r = self.fun(x, *args)
         return _half_square(r), r
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """That of the function of residuals."""
+        return inspect.signature(self.fun)
 
 
 def residuals(fun: Callable) -> Residuals:

@@ -13,7 +13,9 @@ def cosh(x):
     return jnp.sum(jnp.cosh(x - 1.0))
 
 
-@pytest.mark.parametrize(("n", "name"), [(1, "trust_region"), (DENSE, "trust_region"), (DENSE + 1, "trust_region_cg")])
+@pytest.mark.parametrize(
+    ("n", "name"), [(1, "trust_region"), (DENSE, "trust_region"), (DENSE + 1, "trust_region_cg")]
+)
 def test_the_method_follows_from_the_number_of_parameters_and_the_summary_says_so(n, name):
     result = jgd.minimize(cosh, np.zeros(n))
     assert result.success
