@@ -53,6 +53,7 @@ def minimize(
     stop: Any = (),
     recorder: Recorder | None = GRID,
     has_aux: bool = False,
+    bounds: Any = None,
     start: Result | None = None,
 ) -> Result:
     """Minimize `fun(x, *args)` over x, starting at `x0`.
@@ -78,6 +79,9 @@ def minimize(
         tuple of them.
       recorder: how much history to keep; None for none.
       has_aux: whether `fun` returns `(value, aux)`; the Result has the aux of its x.
+      bounds: `(lower, upper)`, each None, a number, or a tree like x of arrays that broadcast to its leaves,
+        infinite where there is no bound. x0 and every x are moved inside, the gradient test is made of
+        x - project(x - gradient), and `active` in the Result says where x is held.
       start: an earlier Result to go on from, in place of x0, its method if none is named. With the same
         function object, data and kind of method the run goes on as if it had never stopped, max_steps
         counted from its beginning; with others it starts anew at that Result's x. The summary says which.
@@ -103,7 +107,9 @@ def minimize(
         if x0 is not None:
             raise ValueError("x0 and start are two starts: give one of them.")
         x0, method = start.x, start.program.method if method is None else method
-    objective, x0, stages = prepare(fun, x0, method, args, has_aux)
+        box = start.program.objective.box
+        bounds = (box.lower, box.upper) if bounds is None and box is not None else bounds
+    objective, x0, stages = prepare(fun, x0, method, args, has_aux, bounds)
     limits, tolerances = rules(
         tree.dtype(x0), gtol, grtol, ftol, xtol, target, max_steps, max_evaluations, stop
     )

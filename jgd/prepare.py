@@ -1,5 +1,6 @@
 """What `minimize` is given, checked and made ready before anything is compiled."""
 
+import dataclasses
 import inspect
 import weakref
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import numpy as np
 import optax
 
 from jgd.core import tree
+from jgd.core.box import Box
 from jgd.core.objective import Objective
 from jgd.core.residuals import Residuals, WithResiduals
 from jgd.methods.default import Stage, stages
@@ -22,7 +24,7 @@ FLOATS = tuple(jnp.dtype(name) for name in ("float64", "float32", "bfloat16", "f
 
 
 def prepare(
-    fun: Callable, x0: Any, method: Any, args: tuple, has_aux: bool
+    fun: Callable, x0: Any, method: Any, args: tuple, has_aux: bool, bounds: Any = None
 ) -> tuple[Objective, Any, tuple[Stage, ...]]:
     """The objective, the start as arrays and the methods in turn, checked without compiling anything."""
     if _traced((x0, args, method)):
@@ -31,6 +33,9 @@ def prepare(
             "being traced. Use jgd.solve inside a program; derivatives of a solution are not available."
         )
     objective, x0 = prepare_objective(fun, x0, args, has_aux)
+    if bounds is not None:
+        box = _box(bounds, x0)
+        objective, x0 = dataclasses.replace(objective, box=box), box.project(x0)
     if method is None:
         return objective, x0, stages(tree.size(x0))
     return objective, x0, (Stage(as_method(method), None, ""),)
@@ -62,6 +67,38 @@ def prepare_objective(
     x, args = _floats(x, name), _arrays(args)
     _check_fun(fun, x, args, has_aux, name)
     return Objective(fun, args, has_aux), x
+
+
+def _box(bounds: Any, x: Any) -> Box:
+    """The bounds as two trees like x."""
+    if not isinstance(bounds, tuple | list) or len(bounds) != 2:
+        raise TypeError("bounds must be (lower, upper), each None, a number or a tree of arrays like x0.")
+    lower = _bound("lower", bounds[0], -np.inf, x)
+    upper = _bound("upper", bounds[1], np.inf, x)
+    pairs = zip(jax.tree.leaves(lower), jax.tree.leaves(upper), strict=True)
+    if any(bool(jnp.any(low > high)) for low, high in pairs):
+        raise ValueError("bounds: an entry of lower is greater than that of upper.")
+    return Box(lower, upper)
+
+
+def _bound(name: str, given: Any, missing: float, x: Any) -> Any:
+    """One bound as a tree like x, each leaf of the shape and dtype of x's."""
+    given = missing if given is None else given
+    if jax.tree.structure(given) != jax.tree.structure(x):
+        if np.ndim(given if not isinstance(given, dict | list | tuple) else [0]) != 0:
+            raise TypeError(f"bounds: {name} must be None, a number or a tree of arrays like x0.")
+        given = jax.tree.map(lambda leaf: given, x)
+
+    def like(leaf: jax.Array, one: Any) -> jax.Array:
+        return jnp.broadcast_to(jnp.asarray(one, leaf.dtype), leaf.shape)
+
+    try:
+        made = jax.tree.map(like, x, given)
+    except (TypeError, ValueError):
+        raise TypeError(f"bounds: {name} must broadcast to the leaves of x0.") from None
+    if any(bool(jnp.isnan(leaf).any()) for leaf in jax.tree.leaves(made)):
+        raise ValueError(f"bounds: {name} has entries that are NaN.")
+    return made
 
 
 def _traced(given: Any) -> bool:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import jax
 import numpy as np
 
 from jgd.core.status import Status
@@ -91,6 +92,14 @@ class Result:
         """What is to be known beside the status, in sentences; empty for most runs."""
         return notes(self)
 
+    @cached_property
+    def active(self) -> Any:
+        """Where x is held by a bound: a tree of booleans like x, all False without bounds."""
+        box = self.program.objective.box
+        if box is None:
+            return jax.tree.map(lambda leaf: np.zeros(np.shape(leaf), bool), self.x)
+        return jax.tree.map(lambda free: ~np.asarray(free), box.free(self.x, self.grad))
+
     @property
     def success(self) -> bool:
         """Whether the gradient test or the target was met."""
@@ -130,6 +139,7 @@ def _summary(r: Result) -> list[str]:
     remark = getattr(r.program.method, "remark", "")
     remark = remark or r.chosen
     method = f"{r.method} ({remark})" if remark else r.method
+    box = r.program.objective.box
     lines = [
         f"{r.status.name}: {r.message}",
         f"  method       {method}, {plural(r.parameters, 'parameter')}, {r.dtype}",
@@ -137,9 +147,12 @@ def _summary(r: Result) -> list[str]:
         f"  x            {abbreviated(r.x)}",
         f"  value        {float(r.value):.10g}  (first {r.first_value:.10g}, best {float(r.best_value):.10g}"
         f" at step {r.best_step:,})",
-        f"  |gradient|   {_held(r.grad_norm, r.tolerances.grad)}"
+        f"  {'|gradient|' if box is None else '|projected|':12} {_held(r.grad_norm, r.tolerances.grad)}"
         f"  (gtol {r.tolerances.gtol:g} + grtol {r.tolerances.grtol:g} x start)",
     ]
+    if box is not None:
+        held = sum(int(leaf.sum()) for leaf in jax.tree.leaves(r.active))
+        lines.append(f"  bounds       {held:,} of {plural(r.parameters, 'parameter')} held by a bound")
     if np.isfinite(r.tolerances.target):
         lines.append(f"  target       {_held(float(r.value), r.tolerances.target)}")
     if len(r.history.get("step", ())) > 1:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jgd.core import tree
+from jgd.core.box import Box
 from jgd.core.record import record, static
 from jgd.core.residuals import WithResiduals
 from jgd.core.types import Point
@@ -34,12 +35,14 @@ class Objective:
     """The function to minimize, `fun(x, *args) -> scalar`, or `-> (scalar, aux)` with `has_aux`.
 
     `fun` is pure JAX and compared by identity: hand over the same function object to reuse a
-    compiled program, and data through `args`, whose leaves may change without recompiling.
+    compiled program, and data through `args`, whose leaves may change without recompiling. Where there is a
+    `box` every x that is evaluated is moved into it first.
     """
 
     fun: Callable = static()
     args: tuple = ()
     has_aux: bool = static(default=False)
+    box: Box | None = None
 
     def at(self, k: Any) -> "Objective":
         """The objective of step k: the same at every step."""
@@ -52,11 +55,16 @@ class Objective:
         return out[0] if self.has_aux else out
 
     def evaluate(self, to: Any) -> Point:
-        """The Point at `to`; a Point that was evaluated already is handed back as it is."""
+        """The Point at `to`, moved into the box; a Point that was evaluated already is handed back."""
         if isinstance(to, Point):
             return to
-        (value, aux), grad = value_aux_and_grad(self.fun, to, self.args, self.has_aux)
-        return Point(to, value, grad, aux)
+        x = self.inside(to)
+        (value, aux), grad = value_aux_and_grad(self.fun, x, self.args, self.has_aux)
+        return Point(x, value, grad, aux)
+
+    def inside(self, x: Any) -> Any:
+        """x, or the nearest point in the box."""
+        return x if self.box is None else self.box.project(x)
 
     def grad(self, x: Any) -> Any:
         """The gradient at x, a pytree like x."""
@@ -124,5 +132,15 @@ class Objective:
         return (hessian + hessian.T) * jnp.asarray(0.5, dtype)
 
     def stationarity(self, point: Point) -> Any:
-        """What is zero at a solution: the gradient."""
-        return point.grad
+        """What is zero at a solution: the gradient, within bounds x - project(x - gradient)."""
+        return point.grad if self.box is None else self.box.stationarity(point.x, point.grad)
+
+    def tangent(self, x: Any, d: Any) -> Any:
+        """The part of d that does not lead out of the box from x."""
+        return d if self.box is None else self.box.tangent(x, d)
+
+    def ravelled_free(self, point: Point) -> jax.Array | None:
+        """True for the entries of the ravelled x that no bound holds; None without bounds."""
+        if self.box is None:
+            return None
+        return tree.ravel(self.box.free(point.x, point.grad))[0]

@@ -50,6 +50,7 @@ class Conjugate:
 
     The change of f in first order is taken to be that of the step before: rate = rate_before slope_before /
     slope. The first direction is -grad, at most of length 1. Where d does not lead downhill it is -grad.
+    Within bounds gradients and d are without what leads out of them.
     Memory: 4 copies of x. The state is `Before`.
     Reference: Nocedal & Wright (2006), Numerical Optimization, algorithm 5.4 and eq. 3.60.
     """
@@ -64,15 +65,16 @@ class Conjugate:
     def __call__(self, f: Objective, p: Point, s: Before) -> tuple[Any, Before, Info]:
         """The direction conjugate to the one before."""
         zero = jnp.zeros((), tree.scalar_dtype(p.x))
-        beta = jnp.where(s.taken, self.beta(p.grad, s.grad, s.d), zero)
-        d = tree.subtract(tree.scale(beta, s.d), p.grad)
-        slope = tree.dot(p.grad, d)
-        squared = tree.dot(p.grad, p.grad)
+        grad = tree.negative(f.tangent(p.x, tree.negative(p.grad)))
+        beta = jnp.where(s.taken, self.beta(grad, s.grad, s.d), zero)
+        slope = tree.dot(grad, f.tangent(p.x, tree.subtract(tree.scale(beta, s.d), grad)))
+        squared = tree.dot(grad, grad)
         downhill = slope < 0
-        d = tree.subtract(tree.scale(jnp.where(downhill, beta, zero), s.d), p.grad)
+        beta = jnp.where(downhill, beta, zero)
+        d = f.tangent(p.x, tree.subtract(tree.scale(beta, s.d), grad))
         slope = jnp.where(downhill, slope, -squared)
         rate = tree.dot(tree.subtract(p.x, s.x), s.d) / tree.dot(s.d, s.d)
         guess = rate * tree.dot(s.grad, s.d) / slope
         first = 1 / jnp.maximum(jnp.sqrt(squared), 1)
         scale = jnp.where(s.taken & (guess > 0) & jnp.isfinite(guess), guess, first)
-        return tree.scale(scale, d), Before(p.x, p.grad, d, jnp.ones((), bool)), Info()
+        return tree.scale(scale, d), Before(p.x, grad, d, jnp.ones((), bool)), Info()

@@ -10,7 +10,7 @@ from jgd.core import tree
 from jgd.core.objective import Objective
 from jgd.core.record import record, static
 from jgd.core.types import Info, Point
-from jgd.linalg.dense import solve_shifted
+from jgd.linalg.dense import reduced, solve_shifted
 
 
 @record
@@ -27,7 +27,7 @@ class NewtonRaphson:
     def __call__(self, f: Objective, p: Point, s: None) -> tuple[Any, None, Info]:
         """The solution of H d = -grad."""
         grad, unravel = tree.ravel(p.grad)
-        hessian = f.hessian(p.x)
+        hessian = reduced(f.hessian(p.x), f.ravelled_free(p))
         d = jnp.linalg.solve(hessian, -grad.astype(hessian.dtype))
         return unravel(d.astype(grad.dtype)), None, Info(hessians=1)
 
@@ -50,7 +50,7 @@ class SafeNewton:
     def __call__(self, f: Objective, p: Point, s: jax.Array) -> tuple[Any, jax.Array, Info]:
         """The solution of (H + tau I) d = -grad."""
         grad, unravel = tree.ravel(p.grad)
-        hessian = f.hessian(p.x, self.curvature(f, p.x))
+        hessian = reduced(f.hessian(p.x, self.curvature(f, p.x)), f.ravelled_free(p))
         d, shift = solve_shifted(hessian, -grad.astype(hessian.dtype))
         return unravel(d.astype(grad.dtype)), shift.astype(s.dtype), Info(hessians=1)
 

@@ -8,7 +8,7 @@ from jgd.core.objective import Objective
 from jgd.core.record import record, static
 from jgd.core.types import Info, Point
 from jgd.directions.quasi_newton import unravelled, vectors
-from jgd.linalg.truncated import forcing, steihaug
+from jgd.linalg.truncated import among, forcing, steihaug
 
 LONGEST = 10.0
 """A direction is at most so many times as long as x, or as 1 where x is shorter."""
@@ -34,5 +34,8 @@ class NewtonCG:
         x, grad = vectors(p)
         radius = LONGEST * jnp.maximum(jnp.linalg.norm(x), 1)
         most = min(self.most, 2 * x.size)
-        ended = steihaug(f.ravelled_hvp(p.x), grad, radius, forcing(grad), most)
-        return unravelled(ended.d, p.x), None, Info(hvps=ended.products)
+        product, free = f.ravelled_hvp(p.x), f.ravelled_free(p)
+        g = grad if free is None else jnp.where(free, grad, 0)
+        ended = steihaug(among(product, free), g, radius, forcing(g), most)
+        d = ended.d if free is None else jnp.where(free, ended.d, -grad)
+        return unravelled(d, p.x), None, Info(hvps=ended.products)

@@ -1,5 +1,6 @@
 """Quasi-Newton directions: the inverse Hessian learnt from differences of gradients."""
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -38,7 +39,8 @@ class LBFGS:
     """d = -B grad with B the BFGS inverse Hessian of the last `memory` pairs, from (s.y/y.y) I.
 
     Pairs whose s.y is not above rounding are left out. The first direction is -grad, at most of length 1.
-    Memory: 2 memory + 2 copies of x. The state is `Pairs`.
+    Within bounds the entries that are pressed against one are left out of the pairs, and d is -grad there
+    (two-metric projection, Bertsekas 1982). Memory: 2 memory + 2 copies of x. The state is `Pairs`.
     Reference: Nocedal (1980); Liu & Nocedal (1989), On the limited memory BFGS method; Nocedal & Wright
     (2006), Numerical Optimization, algorithm 7.4.
     """
@@ -58,7 +60,10 @@ class LBFGS:
         """Minus the two-loop recursion of the gradient."""
         x, grad = vectors(p)
         pairs = self._learn(s, x, grad)
-        d = self._times(pairs, -grad)
+        free = f.ravelled_free(p)
+        d = -grad if free is None else jnp.where(free, -grad, 0)
+        d = self._times(pairs if free is None else _within(pairs, free), d)
+        d = d if free is None else jnp.where(free, d, -grad)
         return unravelled(d, p.x), pairs, Info()
 
     def _learn(self, pairs: Pairs, x: jax.Array, grad: jax.Array) -> Pairs:
@@ -101,6 +106,14 @@ class LBFGS:
         return lax.fori_loop(0, count, forward, pairs.scale * v)
 
 
+def _within(pairs: Pairs, free: jax.Array) -> Pairs:
+    """The pairs of the free entries alone; one that bends downward there has no weight."""
+    s, y = jnp.where(free, pairs.s, 0), jnp.where(free, pairs.y, 0)
+    sy = jnp.sum(s * y, axis=1)
+    good = sy > jnp.finfo(sy.dtype).eps * jnp.sum(y**2, axis=1) * pairs.scale
+    return dataclasses.replace(pairs, s=s, y=y, inverse=jnp.where(good, 1 / jnp.where(good, sy, 1), 0))
+
+
 @record
 class Inverse:
     """The inverse Hessian as it is known, a matrix, how many pairs it has learnt, and the point before."""
@@ -140,8 +153,12 @@ class BFGS:
         outer = image[:, None] * move
         learnt = known + ((1 + _dot(change, image) / safe) * move[:, None] * move - outer - outer.T) / safe
         matrix = jnp.where(good, learnt, s.matrix)
-        d = unravelled(-_times(matrix, grad), p.x)
-        return d, Inverse(matrix, s.kept + good.astype(jnp.int32), x, grad), Info()
+        free = f.ravelled_free(p)
+        if free is None:
+            d = -_times(matrix, grad)
+        else:
+            d = jnp.where(free, -_times(matrix, jnp.where(free, grad, 0)), -grad)
+        return unravelled(d, p.x), Inverse(matrix, s.kept + good.astype(jnp.int32), x, grad), Info()
 
 
 def vectors(point: Point) -> tuple[jax.Array, jax.Array]:

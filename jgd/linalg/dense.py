@@ -8,6 +8,14 @@ from jax.scipy.linalg import cho_solve
 MAX_SHIFTS = 64
 
 
+def reduced(H: jax.Array, free: jax.Array | None) -> jax.Array:
+    """H (n, n) among the free entries, the identity among the others: solving with it leaves those apart."""
+    if free is None:
+        return H
+    among = free[:, None] & free
+    return jnp.where(among, H, jnp.diag(jnp.where(free, 0, 1).astype(H.dtype)))
+
+
 def solve_shifted(H: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Solve (H + tau I) z = b with the first tau >= 0 that makes the matrix safely positive definite.
 

@@ -62,6 +62,13 @@ def steihaug(
     return Ended(d, -_dot(d, g + r) / 2, k, downward)
 
 
+def among(product: Callable, free: jax.Array | None) -> Callable[[jax.Array], jax.Array]:
+    """The product among the free entries, those of the others 0."""
+    if free is None:
+        return product
+    return lambda v: jnp.where(free, product(v), 0)
+
+
 def forcing(g: jax.Array) -> jax.Array:
     """The residual that will do: min(1/2, sqrt |g|) |g|, which makes Newton's method superlinear."""
     size = jnp.linalg.norm(g)

@@ -25,7 +25,7 @@ def stages(parameters: int) -> tuple[Stage, ...]:
     if parameters <= DENSE:
         first = Stage(
             trust_region(),
-            5_000,
+            2_500,
             f"chosen for {plural(parameters, 'parameter')}: a dense Hessian is cheap up to {DENSE}",
         )
     else:

@@ -12,9 +12,10 @@ from jgd.core.objective import Objective
 from jgd.core.record import record, static
 from jgd.core.status import Status
 from jgd.core.types import Info, Point, Step
+from jgd.linalg.dense import reduced
 from jgd.linalg.region import within_radius
 from jgd.linalg.symmetric import eigh
-from jgd.linalg.truncated import forcing, steihaug
+from jgd.linalg.truncated import among, forcing, steihaug
 from jgd.searches.noise import noise
 
 
@@ -31,12 +32,14 @@ class Exact:
 
     def look(self, f: Objective, p: Point) -> tuple[Any, Info]:
         """Eigenvalues, eigenvectors, the gradient in their basis, and 1/D."""
-        hessian = f.hessian(p.x, self.curvature(f, p.x))
+        free = f.ravelled_free(p)
+        hessian = reduced(f.hessian(p.x, self.curvature(f, p.x)), free)
         lengths = jnp.sqrt(jnp.abs(jnp.diagonal(hessian)))
-        least = jnp.max(lengths) * float(jnp.finfo(lengths.dtype).eps) ** 0.5
-        scale = 1 / jnp.where(least > 0, jnp.maximum(lengths, least), 1)
+        longest = jnp.max(lengths)
+        lengths = jnp.where(lengths > 0, lengths, jnp.where(longest > 0, longest, 1))
+        scale = 1 / lengths
         values, basis = eigh(hessian * scale[:, None] * scale)
-        g = tree.ravel(p.grad)[0].astype(values.dtype) * scale
+        g = _free_grad(p, free).astype(values.dtype) * scale
         return (values, basis, _times(g, basis), scale), Info(hessians=1)
 
     def first_radius(self, f: Objective, p: Point, seen: Any) -> jax.Array:
@@ -51,6 +54,12 @@ class Exact:
         d = within_radius(values, g, radius)
         promised = -jnp.sum(d * (g + values * d / 2))
         return scale * _times(basis, d), jnp.linalg.norm(d), promised, jnp.zeros((), jnp.int32)
+
+    def promise(self, f: Objective, p: Point, seen: Any, move: jax.Array) -> tuple[jax.Array, int]:
+        """The decrease that the model promises of another move, and the products that it took."""
+        values, basis, g, scale = seen
+        d = _times(move / scale, basis)
+        return -jnp.sum(d * (g + values * d / 2)), 0
 
 
 @record
@@ -75,9 +84,16 @@ class Truncated:
 
     def minimum(self, f: Objective, p: Point, seen: Any, radius: jax.Array) -> tuple:
         """d, its length, the decrease that the model promises, and the number of products."""
-        g = tree.ravel(p.grad)[0].astype(radius.dtype)
-        ended = steihaug(self.curvature(f, p.x), g, radius, forcing(g), min(self.most, 2 * g.size))
+        free = f.ravelled_free(p)
+        g = _free_grad(p, free).astype(radius.dtype)
+        product = among(self.curvature(f, p.x), free)
+        ended = steihaug(product, g, radius, forcing(g), min(self.most, 2 * g.size))
         return ended.d, jnp.linalg.norm(ended.d), ended.decrease, ended.products
+
+    def promise(self, f: Objective, p: Point, seen: Any, move: jax.Array) -> tuple[jax.Array, int]:
+        """The decrease that the model promises of another move, and the products that it took."""
+        g = tree.ravel(p.grad)[0].astype(move.dtype)
+        return -_times(move, g + self.curvature(f, p.x)(move) / 2), 1
 
 
 @record
@@ -87,7 +103,9 @@ class TrustRegion:
     A trial is taken if f falls by at least `least` of what the model promised; otherwise the radius becomes a
     quarter of |d| and the model is minimized again. The radius doubles where the model was good (3/4) and
     d on the boundary. Where values differ by no more than rounding, the change of f is that of the mean
-    slope. The state is the radius, reported as `radius`.
+    slope. Within bounds the entries that are pressed against one are left out of the model, a trial is moved
+    into the bounds, and what is promised is what the model says of the move. The state is the radius,
+    reported as `radius`.
 
     Reference: Conn, Gould & Toint (2000), Trust-Region Methods, algorithm 6.1.1; Nocedal & Wright (2006),
     Numerical Optimization, algorithm 4.1.
@@ -120,12 +138,17 @@ class TrustRegion:
             radius, _, _, products, trials, _, _ = carry
             d, length, promised, took = self.model.minimum(f, point, seen, radius)
             trial = f.evaluate(unravel((x.astype(dtype) + d).astype(x.dtype)))
+            if f.box is not None:
+                promised, more = self.model.promise(
+                    f, point, seen, (tree.ravel(trial.x)[0] - x).astype(dtype)
+                )
+                took = took + more
             fell = value - trial.value.astype(dtype)
             move = tree.subtract(trial.x, point.x)
             by_slope = -(tree.dot(point.grad, move) + tree.dot(trial.grad, move)).astype(dtype) / 2
             fell = jnp.where(jnp.abs(fell) <= rounding, by_slope, fell)
             ratio = fell / promised
-            good = (ratio >= self.least) & jnp.isfinite(fell) & tree.all_finite(trial.grad)
+            good = (promised > 0) & (ratio >= self.least) & jnp.isfinite(fell) & tree.all_finite(trial.grad)
             smaller = ~(ratio >= 0.25) | ~good
             larger = (ratio >= 0.75) & (length >= 0.8 * radius)
             radius = jnp.where(smaller, length / 4, jnp.where(larger, 2 * radius, radius))
@@ -150,6 +173,12 @@ class TrustRegion:
     def report(self, state: jax.Array) -> dict[str, jax.Array]:
         """The radius of the next step."""
         return {"radius": state}
+
+
+def _free_grad(p: Point, free: jax.Array | None) -> jax.Array:
+    """The gradient as a vector, 0 where an entry is pressed against a bound."""
+    g = tree.ravel(p.grad)[0]
+    return g if free is None else jnp.where(free, g, 0)
 
 
 def _times(A: jax.Array, B: jax.Array) -> jax.Array:

@@ -47,12 +47,14 @@ class Armijo:
         shrink = jnp.asarray(self.shrink, dtype)
         decrease = jnp.maximum(jnp.asarray(self.decrease, dtype), 4 * eps)
         value = p.value.astype(dtype)
-        slope = tree.dot(p.grad, d).astype(dtype)
+        slope = tree.dot(p.grad, f.tangent(p.x, d)).astype(dtype)
         noise = 8 * eps * jnp.abs(value)
 
         def acceptable(rate: Any, trial: Point) -> Any:
-            new, new_slope = trial.value.astype(dtype), tree.dot(trial.grad, d).astype(dtype)
-            fell = new <= value + decrease * rate * slope
+            new = trial.value.astype(dtype)
+            new_slope = tree.dot(trial.grad, f.tangent(trial.x, d)).astype(dtype)
+            move = rate * slope if f.box is None else tree.dot(p.grad, tree.subtract(trial.x, p.x))
+            fell = new <= value + decrease * move.astype(dtype)
             flattens = (new_slope <= (2 * decrease - 1) * slope) & ((new_slope > slope) | (new < value))
             enough = jnp.where(jnp.abs(new - value) <= noise, flattens, fell)
             return enough & jnp.isfinite(new) & tree.all_finite(trial.grad)

@@ -55,7 +55,7 @@ class BarzilaiBorwein:
     def __call__(self, f: Objective, p: Point, d: Any, s: Before) -> Step:
         """The first trial that is low enough."""
         dtype = s.rate.dtype
-        value, slope = p.value.astype(dtype), tree.dot(p.grad, d)
+        value, slope = p.value.astype(dtype), tree.dot(p.grad, f.tangent(p.x, d))
         slot = s.k % self.window
         values = lax.dynamic_update_index_in_dim(s.values, value, slot, 0)
         highest, rounding = jnp.max(values), noise(p, dtype)

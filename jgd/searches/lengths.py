@@ -20,7 +20,8 @@ class Lengths:
     As `Armijo`, but all values are computed at once, without a loop: a step takes the same time whatever rate
     it ends with, which suits many runs side by side and objectives that leave an accelerator idle. The first
     rate is the last one taken over shrink. Where none will do x stays, and the next search begins where this
-    one ended, until what the longest trial could gain is below rounding. The state is the first rate.
+    one ended, until what the longest trial could gain is below rounding. It compares values alone, and so comes
+    no nearer to a minimum than these can tell. The state is the first rate.
     Reference: Armijo (1966), Minimization of functions having Lipschitz continuous first partial derivatives.
     """
 
@@ -39,10 +40,15 @@ class Lengths:
         dtype = s.dtype
         shrink = jnp.asarray(self.shrink, dtype)
         rates = s * shrink ** jnp.arange(self.trials).astype(dtype)
-        slope, value = tree.dot(p.grad, d), p.value.astype(dtype)
-        found = jax.vmap(lambda rate: f.value(tree.add_scaled(p.x, rate, d)))(rates).astype(dtype)
+        slope, value = tree.dot(p.grad, f.tangent(p.x, d)), p.value.astype(dtype)
+
+        def trial(rate: jax.Array) -> tuple[jax.Array, jax.Array]:
+            x = f.inside(tree.add_scaled(p.x, rate, d))
+            return f.value(x).astype(dtype), tree.dot(p.grad, tree.subtract(x, p.x))
+
+        found, moves = jax.vmap(trial)(rates)
         rounding = noise(p, dtype)
-        bound = value + jnp.asarray(self.decrease, dtype) * rates * slope + rounding
+        bound = value + jnp.asarray(self.decrease, dtype) * moves + rounding
         low = (found <= bound) & jnp.isfinite(found) & (slope < 0)
         hopeless = ~(slope < 0) | (-s * slope <= 1e-3 * rounding)
         good, first = jnp.any(low), jnp.argmax(low)

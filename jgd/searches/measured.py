@@ -72,7 +72,7 @@ class Measured:
         due = s.k >= s.due
         s = lax.cond(due, lambda: _measure(f, p.x, s), lambda: s)
         dtype = s.high.dtype
-        curved, slope = s.high > 0, tree.dot(p.grad, d)
+        curved, slope = s.high > 0, tree.dot(p.grad, f.tangent(p.x, d))
         size = jnp.sqrt(tree.dot(d, d))
         of_length_one = 1 / jnp.where(size > 0, size, jnp.ones_like(size))
         bound = s.high + jnp.asarray(self.tilt, dtype) * s.low

@@ -60,7 +60,8 @@ class Wolfe:
     still falls steeply the trials grow, at most tenfold; once the minimum along d is bracketed, they are the
     minimizers of cubics, and bisections where these do not shrink the bracket. If `max_trials` do not find
     such a step, the last trial that decreased f enough is taken. Directions are scaled so that 1 is their
-    natural length. No state.
+    natural length. Within bounds the path is bent along them, and phi'(rate) is its one-sided slope. No
+    state.
 
     Reference: Nocedal & Wright (2006), Numerical Optimization, algorithms 3.5 and 3.6, eq. 3.59; Hager &
     Zhang (2005), A new conjugate gradient method with guaranteed descent, eq. 23 and 27.
@@ -78,7 +79,7 @@ class Wolfe:
     def __call__(self, f: Objective, p: Point, d: Any, s: None) -> Step:
         """The first trial that will do, as a Point; the old Point if there is none."""
         dtype = tree.scalar_dtype(p.x)
-        slope = tree.dot(p.grad, d).astype(dtype)
+        slope = tree.dot(p.grad, f.tangent(p.x, d)).astype(dtype)
         value, rounding = p.value.astype(dtype), noise(p, dtype)
         decrease = jnp.maximum(jnp.asarray(self.decrease, dtype), 4 * unit(p, dtype))
         flat = jnp.asarray(self.curvature, dtype) * jnp.abs(slope)
@@ -89,9 +90,11 @@ class Wolfe:
 
         def attempt(b: Bracket) -> Bracket:
             trial = f.evaluate(tree.add_scaled(p.x, b.rate, d))
-            here = Side(b.rate, trial.value.astype(dtype), tree.dot(trial.grad, d).astype(dtype))
+            turned = tree.dot(trial.grad, f.tangent(trial.x, d)).astype(dtype)
+            here = Side(b.rate, trial.value.astype(dtype), turned)
             finite = jnp.isfinite(here.value) & jnp.isfinite(here.slope)
-            fell = here.value <= value + decrease * b.rate * slope
+            move = b.rate * slope if f.box is None else tree.dot(p.grad, tree.subtract(trial.x, p.x))
+            fell = here.value <= value + decrease * move.astype(dtype)
             level = jnp.abs(here.value - value) <= rounding
             enough = finite & (fell | (level & (here.slope <= (2 * decrease - 1) * slope)))
             trials = b.trials + 1
