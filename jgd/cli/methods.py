@@ -11,10 +11,17 @@ import click
 from jgd.cli.errors import did_you_mean
 from jgd.study.presets import Entry
 
-OWN = ("gradient_descent", "heavy_ball", "nesterov", "ogm", "newton", "newton_raphson", "adam")
+OWN = (
+    *("gradient_descent", "heavy_ball", "nesterov", "ogm", "conjugate_gradient", "lbfgs", "bfgs"),
+    *("newton", "newton_cg", "newton_raphson", "trust_region", "trust_region_cg"),
+    *("gauss_newton", "levenberg_marquardt", "adam"),
+)
 """The names of `jgd` that are methods; optax's are optax.NAME."""
 
-SEARCHES = ("armijo", "exact", "silver")
+SEARCHES = ("armijo", "wolfe", "exact", "silver", "barzilai_borwein", "adgd", "polyak", "lengths")
+
+WORDS = ("auto", "hager-zhang", "polak-ribiere")
+"""Values that stand for themselves."""
 
 OPTAX_RATE = 1e-3
 """The learning rate of an optax method that needs one and was given none."""
@@ -74,11 +81,11 @@ def _value(text: str) -> Any:
             return kind(text)
         except ValueError:
             continue
-    if text == "auto" or re.fullmatch(rf"({'|'.join(SEARCHES)})(\(.*\))?", text):
+    if text in WORDS or re.fullmatch(rf"({'|'.join(SEARCHES)})(\(.*\))?", text):
         return text
     raise click.UsageError(
-        f"--set: {text!r} is no value: give a number, true, false, auto, or one of armijo, exact, "
-        "silver(RATE)."
+        f"--set: {text!r} is no value: give a number, true, false, {', '.join(WORDS)}, or a search: "
+        f"{', '.join(SEARCHES)}, perhaps with numbers, as silver(RATE)."
     )
 
 
@@ -138,7 +145,7 @@ def optax_names() -> list[str]:
 
 def _search(value: Any) -> Any:
     """The search that a text such as armijo or silver(0.01) names; anything else as it is."""
-    if not isinstance(value, str) or value == "auto":
+    if not isinstance(value, str) or value in WORDS:
         return value
     import jgd
 

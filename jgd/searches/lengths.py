@@ -20,8 +20,8 @@ class Lengths:
     As `Armijo`, but all values are computed at once, without a loop: a step takes the same time whatever rate
     it ends with, which suits many runs side by side and objectives that leave an accelerator idle. The first
     rate is the last one taken over shrink. Where none will do x stays, and the next search begins where this
-    one ended, until what the longest trial could gain is below rounding. It compares values alone, and so comes
-    no nearer to a minimum than these can tell. The state is the first rate.
+    one ended, until what the longest trial could gain is below rounding. It compares values alone, and so
+    comes no nearer to a minimum than these can tell. The state is the first rate.
     Reference: Armijo (1966), Minimization of functions having Lipschitz continuous first partial derivatives.
     """
 

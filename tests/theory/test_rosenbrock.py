@@ -38,6 +38,13 @@ def test_adam_takes_the_printed_number_of_steps(rate, steps):
     assert (result.status.name, result.steps) == ("CONVERGED", steps)
 
 
+def test_adaptive_descent_takes_the_printed_number_of_steps():
+    """Within 3 %: chaotic in the last bits."""
+    result = jgd.minimize(rosenbrock, X0, jgd.gradient_descent(jgd.adgd()), gtol=1e-6, max_steps=100_000)
+    assert result.success
+    assert result.steps == pytest.approx(8_470, rel=0.03)
+
+
 def test_pure_newton_climbs_before_it_converges():
     result = jgd.minimize(rosenbrock, X0, jgd.newton_raphson(), gtol=1e-6)
     values = result.history["value"]

@@ -55,6 +55,30 @@ def test_steps_to_a_small_gradient_are_the_printed_ones(condition, counts):
         assert abs(result.steps - counts[name]) <= 2, name
 
 
+@pytest.mark.parametrize(
+    ("condition", "adgd", "long", "short"), [(1e2, 568, 127, 52), (1e4, 53_981, 1453, 1364)]
+)
+def test_steps_of_adaptive_methods_are_the_printed_ones(condition, adgd, long, short):
+    """AdGD within 3 %, Barzilai and Borwein within a factor of 3: chaotic in the last bits; CG within 2."""
+    h = np.linspace(1, condition, 10)
+
+    def steps(method):
+        result = jgd.minimize(
+            quadratic, np.ones(10), method, args=(h,), gtol=1e-8, grtol=0.0, max_steps=200_000
+        )
+        assert result.success
+        return result.steps
+
+    def borwein(step):
+        return jgd.gradient_descent(jgd.barzilai_borwein(1 / condition, step, window=100))
+
+    assert steps(jgd.gradient_descent(jgd.adgd())) == pytest.approx(adgd, rel=0.0305)
+    assert long / 3 <= steps(borwein("long")) <= 3 * long
+    assert short / 3 <= steps(borwein("short")) <= 3 * short
+    for formula in ("hager-zhang", "polak-ribiere"):
+        assert abs(steps(jgd.conjugate_gradient(formula, search=jgd.exact())) - 10) <= 2
+
+
 @pytest.mark.parametrize(("y", "steps"), [(1e-8, 188), (1e-4, 91)])
 def test_a_saddle_is_left_after_the_printed_number_of_steps(y, steps):
     result = jgd.minimize(
