@@ -48,7 +48,7 @@ class Watched:
         jax.debug.callback(note, *operands)
 
     def _watched(self) -> Callable[[Any], Any]:
-        """x -> x, noticed at each pass forward, backward, and forward through the pass backward."""
+        """x -> x, a vector, noticed at each pass forward, backward, and forward through the pass backward."""
 
         @jax.custom_jvp
         def gradient(g: Any) -> Any:
@@ -62,11 +62,11 @@ class Watched:
 
         @jax.custom_vjp
         def watched(x: Any) -> Any:
-            self._add("forward")
+            self._add("forward", x[0])
             return x
 
         def forward(x: Any) -> tuple:
-            self._add("forward")
+            self._add("forward", x[0])
             return x, None
 
         def backward(_: None, g: Any) -> tuple:

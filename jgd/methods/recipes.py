@@ -272,7 +272,7 @@ def trust_region_cg(radius: Any = None, most: int = 100) -> TrustRegion:
 
     x+ = x + d, d where conjugate gradients on the model leave the radius, meet negative curvature, or have a
     residual of min(1/2, sqrt |grad|) |grad|; at most `most` products v -> H v a trial. `radius` is the first
-    one, None for max(|x0|, 1). Trials that failed are counted as rejected. Memory: 8 copies of x.
+    one, by default 1. Trials that failed are counted as rejected. Memory: 8 copies of x.
 
     Raises TypeError or ValueError for numbers that are not positive.
     Reference: Steihaug (1983), The conjugate gradient method and trust regions in large scale optimization.

@@ -78,9 +78,8 @@ class Truncated:
         return None, Info()
 
     def first_radius(self, f: Objective, p: Point, seen: Any) -> jax.Array:
-        """|x|, at least 1."""
-        size = jnp.sqrt(tree.dot(p.x, p.x))
-        return jnp.maximum(size, jnp.ones_like(size))
+        """1: a longer first step may lead into another basin."""
+        return jnp.ones((), tree.scalar_dtype(p.x))
 
     def minimum(self, f: Objective, p: Point, seen: Any, radius: jax.Array) -> tuple:
         """d, its length, the decrease that the model promises, and the number of products."""

@@ -28,10 +28,15 @@ MORE_TRACES = {
     "heavy_ball-auto": 3,
     "newton_raphson": 3,
     "newton": 3,
+    "newton_cg": 3,
+    "trust_region": 3,
+    "trust_region_cg": 3,
+    "gradient_descent-lengths": 4,
     "optax.lbfgs": 6,
 }
 """Two traces are one to look at the output and one to compile; curvature takes another, at the highest
-precision of products, and optax's line search differentiates the objective in code of its own."""
+precision of products, values without gradients are another program, and optax's line search differentiates the
+objective in code of its own."""
 
 
 def reported(result: jgd.Result) -> dict[str, int]:
