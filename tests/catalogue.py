@@ -113,6 +113,9 @@ METHODS: dict[str, Callable[[Problem], Any]] = {
 ALIKE = {
     "gradient_descent-momentum",
     "gradient_descent-nesterov",
+    "gradient_descent-wolfe",
+    "gradient_descent-polyak",
+    "conjugate_gradient-pr",
     "from_optax-sgd",
     "optax.adamw",
     "optax.rmsprop",
