@@ -1,5 +1,6 @@
 """Trust regions: a quadratic model, minimized where it is trusted."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from jgd.linalg.dense import reduced
 from jgd.linalg.region import within_radius
 from jgd.linalg.symmetric import eigh
 from jgd.linalg.truncated import among, forcing, steihaug
-from jgd.searches.noise import noise
+from jgd.searches.trials import noise, told
 
 
 @record
@@ -157,16 +158,7 @@ class TrustRegion:
         start = (radius, point, zero > 0, zero, zero, jnp.zeros((), dtype), jnp.zeros((), dtype))
         radius, trial, good, products, trials, promised, length = lax.while_loop(trying, attempt, start)
         failure = jnp.where(promised <= rounding, Status.PRECISION_LIMIT, Status.SEARCH_FAILED)
-        info = Info(
-            rate=jnp.where(good, length, jnp.zeros((), dtype)),
-            accepted=good,
-            values=trials,
-            grads=trials,
-            hvps=products if looked.hessians == 0 else 0,
-            hessians=looked.hessians,
-            rejected=trials - good.astype(jnp.int32),
-            status=jnp.where(good, Status.RUNNING, failure).astype(jnp.int32),
-        )
+        info = dataclasses.replace(told(length, good, trials, failure, products), hessians=looked.hessians)
         return Step(tree.select(good, trial, point), radius, info)
 
     def report(self, state: jax.Array) -> dict[str, jax.Array]:

@@ -3,13 +3,13 @@
 from typing import Any
 
 import jax.numpy as jnp
-from jax import lax
 
 from jgd.core import check, tree
 from jgd.core.objective import Objective
 from jgd.core.record import record, static
 from jgd.core.status import Status
-from jgd.core.types import Info, Point, Step
+from jgd.core.types import Point, Step
+from jgd.searches.trials import backtrack, change, noise, slope, told, unit
 
 
 @record
@@ -43,49 +43,25 @@ class Armijo:
     def __call__(self, f: Objective, p: Point, d: Any, s: Any) -> Step:
         """The first trial of sufficient decrease, as a Point; the old Point if there is none."""
         dtype = s.dtype
-        eps = max(float(jnp.finfo(kind).eps) for kind in (dtype, p.value.dtype))
-        shrink = jnp.asarray(self.shrink, dtype)
-        decrease = jnp.maximum(jnp.asarray(self.decrease, dtype), 4 * eps)
-        value = p.value.astype(dtype)
-        slope = tree.dot(p.grad, f.tangent(p.x, d)).astype(dtype)
-        noise = 8 * eps * jnp.abs(value)
+        decrease = jnp.maximum(jnp.asarray(self.decrease, dtype), 4 * unit(p, dtype))
+        value, rounding = p.value.astype(dtype), noise(p, dtype)
+        here = slope(f, p, d).astype(dtype)
 
         def acceptable(rate: Any, trial: Point) -> Any:
-            new = trial.value.astype(dtype)
-            new_slope = tree.dot(trial.grad, f.tangent(trial.x, d)).astype(dtype)
-            move = rate * slope if f.box is None else tree.dot(p.grad, tree.subtract(trial.x, p.x))
-            fell = new <= value + decrease * move.astype(dtype)
-            flattens = (new_slope <= (2 * decrease - 1) * slope) & ((new_slope > slope) | (new < value))
-            enough = jnp.where(jnp.abs(new - value) <= noise, flattens, fell)
-            return enough & jnp.isfinite(new) & tree.all_finite(trial.grad)
+            new, there = trial.value.astype(dtype), slope(f, trial, d).astype(dtype)
+            fell = new <= value + decrease * change(f, p, trial, rate, here).astype(dtype)
+            flattens = (there <= (2 * decrease - 1) * here) & ((there > here) | (new < value))
+            return jnp.where(jnp.abs(new - value) <= rounding, flattens, fell)
 
-        def attempt(carry: tuple) -> tuple:
-            rate, _, _, trials = carry
-            rate = jnp.where(trials == 0, rate, rate * shrink)
-            trial = f.evaluate(tree.add_scaled(p.x, rate, d))
-            return rate, trial, acceptable(rate, trial), trials + 1
-
-        def searching(carry: tuple) -> Any:
-            _, _, accepted, trials = carry
-            return ~accepted & (trials < self.max_trials) & (slope < 0)
-
-        start = (s, p, jnp.zeros((), bool), jnp.zeros((), jnp.int32))
-        rate, trial, accepted, trials = lax.while_loop(searching, attempt, start)
-        beneath = (slope < 0) & (-s * slope <= noise)
+        shrink = jnp.asarray(self.shrink, dtype)
+        rate, trial, accepted, trials = backtrack(f, p, d, s, shrink, acceptable, self.max_trials, here < 0)
+        beneath = (here < 0) & (-s * here <= rounding)
         failure = jnp.where(beneath, Status.PRECISION_LIMIT, Status.SEARCH_FAILED)
-        info = Info(
-            rate=jnp.where(accepted, rate, jnp.zeros((), dtype)),
-            accepted=accepted,
-            values=trials,
-            grads=trials,
-            rejected=trials - accepted.astype(jnp.int32),
-            status=jnp.where(accepted, Status.RUNNING, failure).astype(jnp.int32),
-        )
         following = s if self.growth is None else rate * jnp.asarray(self.growth, dtype)
         return Step(
             tree.select(accepted, trial, p),
             jnp.where(accepted, following, jnp.asarray(self.initial, dtype)),
-            info,
+            told(rate, accepted, trials, failure),
         )
 
 

@@ -10,8 +10,8 @@ from jgd.core import check, tree
 from jgd.core.objective import Objective
 from jgd.core.record import record, static
 from jgd.core.status import Status
-from jgd.core.types import Info, Point, Step
-from jgd.searches.noise import noise
+from jgd.core.types import Point, Step
+from jgd.searches.trials import backtrack, change, noise, slope, told
 
 TRIALS = 60
 
@@ -55,34 +55,18 @@ class BarzilaiBorwein:
     def __call__(self, f: Objective, p: Point, d: Any, s: Before) -> Step:
         """The first trial that is low enough."""
         dtype = s.rate.dtype
-        value, slope = p.value.astype(dtype), tree.dot(p.grad, f.tangent(p.x, d))
-        slot = s.k % self.window
-        values = lax.dynamic_update_index_in_dim(s.values, value, slot, 0)
+        value, down = p.value.astype(dtype), slope(f, p, d)
+        values = lax.dynamic_update_index_in_dim(s.values, value, s.k % self.window, 0)
         highest, rounding = jnp.max(values), noise(p, dtype)
         decrease = jnp.asarray(self.decrease, dtype)
 
-        def attempt(carry: tuple) -> tuple:
-            rate, _, _, trials = carry
-            rate = jnp.where(trials == 0, rate, rate / 2)
-            trial = f.evaluate(tree.add_scaled(p.x, rate, d))
-            low = trial.value.astype(dtype) <= highest + decrease * rate * slope + rounding
-            return rate, trial, low & jnp.isfinite(trial.value) & tree.all_finite(trial.grad), trials + 1
+        def acceptable(rate: jax.Array, trial: Point) -> jax.Array:
+            demanded = decrease * change(f, p, trial, rate, down)
+            return trial.value.astype(dtype) <= highest + demanded + rounding
 
-        def searching(carry: tuple) -> jax.Array:
-            _, _, good, trials = carry
-            return ~good & (trials < TRIALS) & (slope < 0)
-
-        zero = jnp.zeros((), jnp.int32)
-        start = (self._rate(p, d, s), p, zero > 0, zero)
-        rate, trial, good, trials = lax.while_loop(searching, attempt, start)
-        info = Info(
-            rate=jnp.where(good, rate, jnp.zeros((), dtype)),
-            accepted=good,
-            values=trials,
-            grads=trials,
-            rejected=trials - good.astype(jnp.int32),
-            status=jnp.where(good, Status.RUNNING, Status.SEARCH_FAILED).astype(jnp.int32),
-        )
+        first, half = self._rate(p, d, s), jnp.asarray(0.5, dtype)
+        rate, trial, good, trials = backtrack(f, p, d, first, half, acceptable, TRIALS, down < 0)
+        info = told(rate, good, trials, Status.SEARCH_FAILED)
         return Step(tree.select(good, trial, p), Before(p.x, p.grad, values, rate, s.k + 1), info)
 
     def _rate(self, p: Point, d: Any, s: Before) -> jax.Array:

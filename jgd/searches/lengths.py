@@ -10,7 +10,7 @@ from jgd.core.objective import Objective
 from jgd.core.record import record, static
 from jgd.core.status import Status
 from jgd.core.types import Info, Point, Step
-from jgd.searches.noise import noise
+from jgd.searches.trials import noise, slope
 
 
 @record
@@ -40,7 +40,7 @@ class Lengths:
         dtype = s.dtype
         shrink = jnp.asarray(self.shrink, dtype)
         rates = s * shrink ** jnp.arange(self.trials).astype(dtype)
-        slope, value = tree.dot(p.grad, f.tangent(p.x, d)), p.value.astype(dtype)
+        down, value = slope(f, p, d), p.value.astype(dtype)
 
         def trial(rate: jax.Array) -> tuple[jax.Array, jax.Array]:
             x = f.inside(tree.add_scaled(p.x, rate, d))
@@ -49,8 +49,8 @@ class Lengths:
         found, moves = jax.vmap(trial)(rates)
         rounding = noise(p, dtype)
         bound = value + jnp.asarray(self.decrease, dtype) * moves + rounding
-        low = (found <= bound) & jnp.isfinite(found) & (slope < 0)
-        hopeless = ~(slope < 0) | (-s * slope <= 1e-3 * rounding)
+        low = (found <= bound) & jnp.isfinite(found) & (down < 0)
+        hopeless = ~(down < 0) | (-s * down <= 1e-3 * rounding)
         good, first = jnp.any(low), jnp.argmax(low)
         rate = jnp.where(good, rates[first], jnp.zeros((), dtype))
         info = Info(

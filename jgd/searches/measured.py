@@ -10,8 +10,9 @@ from jgd.core import tree
 from jgd.core.objective import Objective
 from jgd.core.record import record
 from jgd.core.status import Status
-from jgd.core.types import Info, Point, Step
+from jgd.core.types import Point, Step
 from jgd.linalg import lanczos
+from jgd.searches.trials import noise, slope, told
 
 PRODUCTS = 6
 """Hessian-vector products of a measurement."""
@@ -72,27 +73,27 @@ class Measured:
         due = s.k >= s.due
         s = lax.cond(due, lambda: _measure(f, p.x, s), lambda: s)
         dtype = s.high.dtype
-        curved, slope = s.high > 0, tree.dot(p.grad, f.tangent(p.x, d))
+        curved, down = s.high > 0, slope(f, p, d)
         size = jnp.sqrt(tree.dot(d, d))
         of_length_one = 1 / jnp.where(size > 0, size, jnp.ones_like(size))
         bound = s.high + jnp.asarray(self.tilt, dtype) * s.low
         measured = jnp.asarray(self.scale, dtype) / jnp.where(curved, bound, 1)
         rate = jnp.where(curved, measured, of_length_one)
         value = p.value.astype(dtype)
-        noise = 8 * float(jnp.finfo(p.value.dtype).eps) * jnp.abs(value)
+        rounding = noise(p, p.value.dtype).astype(dtype)
 
         def attempt(carry: tuple) -> tuple:
             rate, _, _, bend, trials = carry
             rate = jnp.where(trials == 0, rate, rate / 2)
             trial = f.evaluate(tree.add_scaled(p.x, rate, d))
             rise = trial.value.astype(dtype) - value
-            good = jnp.isfinite(rise) & tree.all_finite(trial.grad) & (rise <= noise)
-            bent = 2 * (rise - rate * slope) / (rate * size) ** 2
-            return rate, trial, good, jnp.where(rise > noise, jnp.maximum(bend, bent), bend), trials + 1
+            good = jnp.isfinite(rise) & tree.all_finite(trial.grad) & (rise <= rounding)
+            bent = 2 * (rise - rate * down) / (rate * size) ** 2
+            return rate, trial, good, jnp.where(rise > rounding, jnp.maximum(bend, bent), bend), trials + 1
 
         def searching(carry: tuple) -> Any:
             _, _, good, _, trials = carry
-            return ~good & (trials < TRIALS) & (slope < 0)
+            return ~good & (trials < TRIALS) & (down < 0)
 
         start = (rate, p, jnp.zeros((), bool), jnp.zeros((), dtype), jnp.zeros((), jnp.int32))
         rate, trial, good, bend, trials = lax.while_loop(searching, attempt, start)
@@ -101,15 +102,7 @@ class Measured:
         along = tree.dot(step, tree.subtract(trial.grad, p.grad)) / jnp.where(squared > 0, squared, 1)
         again = ~curved | (jnp.maximum(along, bend) > s.high)
         k = s.k + 1
-        info = Info(
-            rate=jnp.where(good, rate, jnp.zeros_like(rate)),
-            accepted=good,
-            values=trials,
-            grads=trials,
-            hvps=jnp.where(due, s.products, 0),
-            rejected=trials - good.astype(jnp.int32),
-            status=jnp.where(good, Status.RUNNING, Status.SEARCH_FAILED).astype(jnp.int32),
-        )
+        info = told(rate, good, trials, Status.SEARCH_FAILED, jnp.where(due, s.products, 0))
         following = Measurement(s.high, s.low, s.vector, k, jnp.where(again, k, s.due), s.products)
         return Step(tree.select(good, trial, p), following, info)
 

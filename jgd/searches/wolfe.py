@@ -11,8 +11,8 @@ from jgd.core import check, tree
 from jgd.core.objective import Objective
 from jgd.core.record import record, static
 from jgd.core.status import Status
-from jgd.core.types import Info, Point, Step
-from jgd.searches.noise import noise, unit
+from jgd.core.types import Point, Step
+from jgd.searches.trials import change, noise, slope, told, unit
 
 LONGER = 10.0
 """A trial is at most so many times as long as the one before."""
@@ -79,24 +79,22 @@ class Wolfe:
     def __call__(self, f: Objective, p: Point, d: Any, s: None) -> Step:
         """The first trial that will do, as a Point; the old Point if there is none."""
         dtype = tree.scalar_dtype(p.x)
-        slope = tree.dot(p.grad, f.tangent(p.x, d)).astype(dtype)
+        down = slope(f, p, d).astype(dtype)
         value, rounding = p.value.astype(dtype), noise(p, dtype)
         decrease = jnp.maximum(jnp.asarray(self.decrease, dtype), 4 * unit(p, dtype))
-        flat = jnp.asarray(self.curvature, dtype) * jnp.abs(slope)
+        flat = jnp.asarray(self.curvature, dtype) * jnp.abs(down)
         zero, infinite = jnp.zeros((), dtype), jnp.full((), jnp.inf, dtype)
 
         def searching(b: Bracket) -> jax.Array:
-            return ~b.accepted & (b.trials < self.max_trials) & (slope < 0) & (b.rate > 0)
+            return ~b.accepted & (b.trials < self.max_trials) & (down < 0) & (b.rate > 0)
 
         def attempt(b: Bracket) -> Bracket:
             trial = f.evaluate(tree.add_scaled(p.x, b.rate, d))
-            turned = tree.dot(trial.grad, f.tangent(trial.x, d)).astype(dtype)
-            here = Side(b.rate, trial.value.astype(dtype), turned)
+            here = Side(b.rate, trial.value.astype(dtype), slope(f, trial, d).astype(dtype))
             finite = jnp.isfinite(here.value) & jnp.isfinite(here.slope)
-            move = b.rate * slope if f.box is None else tree.dot(p.grad, tree.subtract(trial.x, p.x))
-            fell = here.value <= value + decrease * move.astype(dtype)
+            fell = here.value <= value + decrease * change(f, p, trial, b.rate, down).astype(dtype)
             level = jnp.abs(here.value - value) <= rounding
-            enough = finite & (fell | (level & (here.slope <= (2 * decrease - 1) * slope)))
+            enough = finite & (fell | (level & (here.slope <= (2 * decrease - 1) * down)))
             trials = b.trials + 1
             resort = (trials >= self.max_trials) & (b.rate == b.low.rate)
             accepted = enough & ((jnp.abs(here.slope) <= flat) | resort)
@@ -109,7 +107,7 @@ class Wolfe:
 
         start = Bracket(
             rate=jnp.asarray(self.initial, dtype),
-            low=Side(zero, value, slope),
+            low=Side(zero, value, down),
             high=Side(infinite, infinite, zero),
             width=infinite,
             trial=p,
@@ -117,17 +115,9 @@ class Wolfe:
             accepted=jnp.zeros((), bool),
         )
         b = lax.while_loop(searching, attempt, start)
-        beneath = (slope < 0) & (-jnp.asarray(self.initial, dtype) * slope <= rounding)
+        beneath = (down < 0) & (-jnp.asarray(self.initial, dtype) * down <= rounding)
         failure = jnp.where(beneath, Status.PRECISION_LIMIT, Status.SEARCH_FAILED)
-        info = Info(
-            rate=jnp.where(b.accepted, b.rate, zero),
-            accepted=b.accepted,
-            values=b.trials,
-            grads=b.trials,
-            rejected=b.trials - b.accepted.astype(jnp.int32),
-            status=jnp.where(b.accepted, Status.RUNNING, failure).astype(jnp.int32),
-        )
-        return Step(tree.select(b.accepted, b.trial, p), None, info)
+        return Step(tree.select(b.accepted, b.trial, p), None, told(b.rate, b.accepted, b.trials, failure))
 
 
 def _choose(condition: jax.Array, one: Side, other: Side) -> Side:
