@@ -111,6 +111,17 @@ def ravel(x: Tree) -> tuple[jax.Array, Callable[[jax.Array], Tree]]:
         return ravel_pytree(x)
 
 
+def vector(x: Tree) -> jax.Array:
+    """x as one vector, in the dtype of scalars about x."""
+    return ravel(x)[0].astype(scalar_dtype(x))
+
+
+def unravelled(v: jax.Array, x: Tree) -> Tree:
+    """The vector as a tree like x."""
+    flat, unravel = ravel(x)
+    return unravel(v.astype(flat.dtype))
+
+
 def select(condition: jax.Array, x: Tree, y: Tree) -> Tree:
     """x where the scalar condition holds, else y, without computing on either."""
     return lax.cond(condition, lambda: x, lambda: y)

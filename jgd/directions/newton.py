@@ -10,7 +10,8 @@ from jgd.core import tree
 from jgd.core.objective import Objective
 from jgd.core.record import record, static
 from jgd.core.types import Info, Point
-from jgd.linalg.dense import reduced, solve_shifted
+from jgd.linalg.dense import solve_shifted
+from jgd.linalg.free import reduced
 
 
 @record
@@ -26,10 +27,9 @@ class NewtonRaphson:
 
     def __call__(self, f: Objective, p: Point, s: None) -> tuple[Any, None, Info]:
         """The solution of H d = -grad."""
-        grad, unravel = tree.ravel(p.grad)
         hessian = reduced(f.hessian(p.x), f.ravelled_free(p))
-        d = jnp.linalg.solve(hessian, -grad.astype(hessian.dtype))
-        return unravel(d.astype(grad.dtype)), None, Info(hessians=1)
+        d = jnp.linalg.solve(hessian, -tree.vector(p.grad))
+        return tree.unravelled(d, p.x), None, Info(hessians=1)
 
 
 @record
@@ -49,10 +49,9 @@ class SafeNewton:
 
     def __call__(self, f: Objective, p: Point, s: jax.Array) -> tuple[Any, jax.Array, Info]:
         """The solution of (H + tau I) d = -grad."""
-        grad, unravel = tree.ravel(p.grad)
         hessian = reduced(f.hessian(p.x, self.curvature(f, p.x)), f.ravelled_free(p))
-        d, shift = solve_shifted(hessian, -grad.astype(hessian.dtype))
-        return unravel(d.astype(grad.dtype)), shift.astype(s.dtype), Info(hessians=1)
+        d, shift = solve_shifted(hessian, -tree.vector(p.grad))
+        return tree.unravelled(d, p.x), shift.astype(s.dtype), Info(hessians=1)
 
     def report(self, state: jax.Array) -> dict[str, jax.Array]:
         """What was added to the Hessian's diagonal."""

@@ -4,11 +4,12 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from jgd.core import tree
 from jgd.core.objective import Objective
 from jgd.core.record import record, static
 from jgd.core.types import Info, Point
-from jgd.directions.quasi_newton import unravelled, vectors
-from jgd.linalg.truncated import among, forcing, steihaug
+from jgd.linalg.free import among, apart, part
+from jgd.linalg.truncated import forcing, steihaug
 
 LONGEST = 10.0
 """A direction is at most so many times as long as x, or as 1 where x is shorter."""
@@ -31,11 +32,9 @@ class NewtonCG:
 
     def __call__(self, f: Objective, p: Point, s: None) -> tuple[Any, None, Info]:
         """The end of the conjugate gradients."""
-        x, grad = vectors(p)
+        x, grad = tree.vector(p.x), tree.vector(p.grad)
         radius = LONGEST * jnp.maximum(jnp.linalg.norm(x), 1)
-        most = min(self.most, 2 * x.size)
-        product, free = f.ravelled_hvp(p.x), f.ravelled_free(p)
-        g = grad if free is None else jnp.where(free, grad, 0)
-        ended = steihaug(among(product, free), g, radius, forcing(g), most)
-        d = ended.d if free is None else jnp.where(free, ended.d, -grad)
-        return unravelled(d, p.x), None, Info(hvps=ended.products)
+        free = f.ravelled_free(p)
+        g, product = part(grad, free), among(f.ravelled_hvp(p.x), free)
+        ended = steihaug(product, g, radius, forcing(g), min(self.most, 2 * x.size))
+        return tree.unravelled(apart(ended.d, grad, free), p.x), None, Info(hvps=ended.products)

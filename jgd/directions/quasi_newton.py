@@ -11,6 +11,8 @@ from jgd.core import tree
 from jgd.core.objective import Objective
 from jgd.core.record import record, static
 from jgd.core.types import Info, Point
+from jgd.linalg.dense import times
+from jgd.linalg.free import apart, part
 
 
 def first_scale(grad: jax.Array) -> jax.Array:
@@ -39,8 +41,8 @@ class LBFGS:
     """d = -B grad with B the BFGS inverse Hessian of the last `memory` pairs, from (s.y/y.y) I.
 
     Pairs whose s.y is not above rounding are left out. The first direction is -grad, at most of length 1.
-    Within bounds the entries that are pressed against one are left out of the pairs, and d is -grad there
-    (two-metric projection, Bertsekas 1982). Memory: 2 memory + 2 copies of x. The state is `Pairs`.
+    Within bounds the entries that are pressed against one are left out of the pairs, and d is -grad there.
+    Memory: 2 memory + 2 copies of x. The state is `Pairs`.
     Reference: Nocedal (1980); Liu & Nocedal (1989), On the limited memory BFGS method; Nocedal & Wright
     (2006), Numerical Optimization, algorithm 7.4.
     """
@@ -50,7 +52,7 @@ class LBFGS:
 
     def init(self, f: Objective, point: Point) -> Pairs:
         """No pairs yet."""
-        x, grad = vectors(point)
+        x, grad = tree.vector(point.x), tree.vector(point.grad)
         rows = jnp.zeros((self.memory, x.size), x.dtype)
         return Pairs(
             rows, rows, jnp.zeros(self.memory, x.dtype), jnp.zeros((), jnp.int32), x, grad, first_scale(grad)
@@ -58,18 +60,17 @@ class LBFGS:
 
     def __call__(self, f: Objective, p: Point, s: Pairs) -> tuple[Any, Pairs, Info]:
         """Minus the two-loop recursion of the gradient."""
-        x, grad = vectors(p)
+        x, grad = tree.vector(p.x), tree.vector(p.grad)
         pairs = self._learn(s, x, grad)
         free = f.ravelled_free(p)
-        d = -grad if free is None else jnp.where(free, -grad, 0)
-        d = self._times(pairs if free is None else _within(pairs, free), d)
-        d = d if free is None else jnp.where(free, d, -grad)
-        return unravelled(d, p.x), pairs, Info()
+        known = pairs if free is None else _within(pairs, free)
+        d = apart(self._times(known, -part(grad, free)), grad, free)
+        return tree.unravelled(d, p.x), pairs, Info()
 
     def _learn(self, pairs: Pairs, x: jax.Array, grad: jax.Array) -> Pairs:
         """The pairs with the newest one."""
         s, y = x - pairs.x, grad - pairs.grad
-        sy, yy = _dot(s, y), _dot(y, y)
+        sy, yy = times(s, y), times(y, y)
         good = sy > jnp.finfo(x.dtype).eps * yy * pairs.scale
         slot = pairs.kept % self.memory
 
@@ -95,12 +96,12 @@ class LBFGS:
         def backward(j: jax.Array, carry: tuple) -> tuple:
             v, weights = carry
             i = (pairs.kept - 1 - j) % self.memory
-            weight = pairs.inverse[i] * _dot(pairs.s[i], v)
+            weight = pairs.inverse[i] * times(pairs.s[i], v)
             return v - weight * pairs.y[i], weights.at[i].set(weight)
 
         def forward(j: jax.Array, v: jax.Array) -> jax.Array:
             i = (pairs.kept - count + j) % self.memory
-            return v + pairs.s[i] * (weights[i] - pairs.inverse[i] * _dot(pairs.y[i], v))
+            return v + pairs.s[i] * (weights[i] - pairs.inverse[i] * times(pairs.y[i], v))
 
         v, weights = lax.fori_loop(0, count, backward, (v, jnp.zeros_like(pairs.inverse)))
         return lax.fori_loop(0, count, forward, pairs.scale * v)
@@ -137,45 +138,22 @@ class BFGS:
 
     def init(self, f: Objective, point: Point) -> Inverse:
         """The identity, scaled."""
-        x, grad = vectors(point)
+        x, grad = tree.vector(point.x), tree.vector(point.grad)
         return Inverse(first_scale(grad) * jnp.eye(x.size, dtype=x.dtype), jnp.zeros((), jnp.int32), x, grad)
 
     def __call__(self, f: Objective, p: Point, s: Inverse) -> tuple[Any, Inverse, Info]:
         """Minus the matrix times the gradient."""
-        x, grad = vectors(p)
+        x, grad = tree.vector(p.x), tree.vector(p.grad)
         move, change = x - s.x, grad - s.grad
-        sy, yy = _dot(move, change), _dot(change, change)
-        ss = _dot(move, move)
+        sy, yy = times(move, change), times(change, change)
+        ss = times(move, move)
         good = sy > jnp.finfo(x.dtype).eps * jnp.sqrt(ss) * jnp.sqrt(yy)
         safe = jnp.where(good, sy, 1)
         known = jnp.where(s.kept > 0, s.matrix, (safe / yy) * jnp.eye(x.size, dtype=x.dtype))
-        image = _times(known, change)
+        image = times(known, change)
         outer = image[:, None] * move
-        learnt = known + ((1 + _dot(change, image) / safe) * move[:, None] * move - outer - outer.T) / safe
+        learnt = known + ((1 + times(change, image) / safe) * move[:, None] * move - outer - outer.T) / safe
         matrix = jnp.where(good, learnt, s.matrix)
         free = f.ravelled_free(p)
-        if free is None:
-            d = -_times(matrix, grad)
-        else:
-            d = jnp.where(free, -_times(matrix, jnp.where(free, grad, 0)), -grad)
-        return unravelled(d, p.x), Inverse(matrix, s.kept + good.astype(jnp.int32), x, grad), Info()
-
-
-def vectors(point: Point) -> tuple[jax.Array, jax.Array]:
-    """x and the gradient as vectors in the dtype of scalars about x."""
-    dtype = tree.scalar_dtype(point.x)
-    return tree.ravel(point.x)[0].astype(dtype), tree.ravel(point.grad)[0].astype(dtype)
-
-
-def unravelled(v: jax.Array, x: Any) -> Any:
-    """The vector as a tree like x."""
-    flat, unravel = tree.ravel(x)
-    return unravel(v.astype(flat.dtype))
-
-
-def _dot(a: jax.Array, b: jax.Array) -> jax.Array:
-    return jnp.vdot(a, b, precision=lax.Precision.HIGHEST)
-
-
-def _times(A: jax.Array, v: jax.Array) -> jax.Array:
-    return jnp.dot(A, v, precision=lax.Precision.HIGHEST)
+        d = apart(-times(matrix, part(grad, free)), grad, free)
+        return tree.unravelled(d, p.x), Inverse(matrix, s.kept + good.astype(jnp.int32), x, grad), Info()

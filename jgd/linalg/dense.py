@@ -1,4 +1,4 @@
-"""Solving with a dense symmetric matrix that may be indefinite or singular."""
+"""Dense matrices: products, and solving where one may be indefinite or singular."""
 
 import jax
 import jax.numpy as jnp
@@ -8,12 +8,9 @@ from jax.scipy.linalg import cho_solve
 MAX_SHIFTS = 64
 
 
-def reduced(H: jax.Array, free: jax.Array | None) -> jax.Array:
-    """H (n, n) among the free entries, the identity among the others: solving with it leaves those apart."""
-    if free is None:
-        return H
-    among = free[:, None] & free
-    return jnp.where(among, H, jnp.diag(jnp.where(free, 0, 1).astype(H.dtype)))
+def times(A: jax.Array, B: jax.Array) -> jax.Array:
+    """A B, of vectors or matrices, at the highest matmul precision."""
+    return jnp.dot(A, B, precision=lax.Precision.HIGHEST)
 
 
 def solve_shifted(H: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:

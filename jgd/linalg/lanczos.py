@@ -14,6 +14,7 @@ import numpy as np
 from jax import lax
 
 from jgd.core.record import record
+from jgd.linalg.dense import times
 
 VANISHED = 40
 """A remainder of up to so many roundings of the largest entry of T counts as none."""
@@ -56,11 +57,11 @@ def extend(product: Callable[[jax.Array], jax.Array], so_far: Tridiagonal, end: 
     def step(t: Tridiagonal) -> Tridiagonal:
         q, j = t.basis[t.done], t.done
         image = product(q)
-        diagonal = _dot(q, image)
+        diagonal = times(q, image)
         earlier = jnp.where(j > 0, t.below[j - 1], jnp.zeros_like(diagonal))
         w = image - diagonal * q - earlier * t.basis[jnp.maximum(j - 1, 0)]
         for _ in range(2):
-            w = w - _dot(_dot(t.basis, w), t.basis)
+            w = w - times(times(t.basis, w), t.basis)
         size, entries = norm(w), jnp.maximum(jnp.abs(t.diagonal), t.below)
         largest = jnp.maximum(jnp.max(entries), norm(image))
         size = jnp.where(size > eps * largest, size, jnp.zeros_like(size))
@@ -76,10 +77,6 @@ def norm(v: jax.Array) -> jax.Array:
     """|v|, where the squares of its entries would be out of range too."""
     size = jnp.max(jnp.abs(v))
     return size * jnp.linalg.norm(v / jnp.where(size > 0, size, jnp.ones_like(size)))
-
-
-def _dot(a: jax.Array, b: jax.Array) -> jax.Array:
-    return jnp.dot(a, b, precision=lax.Precision.HIGHEST)
 
 
 def small_eigh(t: Tridiagonal) -> tuple[jax.Array, jax.Array]:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jgd.core.record import record
+from jgd.linalg.dense import times
 
 
 @record
@@ -44,36 +45,25 @@ def steihaug(
     def iterate(carry: tuple) -> tuple:
         d, r, p, rr, k, _, _ = carry
         Hp = product(p)
-        bend, pp = _dot(p, Hp), _dot(p, p)
+        bend, pp = times(p, Hp), times(p, p)
         downward = bend <= 0
         rate = rr / jnp.where(downward, 1, bend)
-        outside = _dot(d + rate * p, d + rate * p) >= radius**2
+        outside = times(d + rate * p, d + rate * p) >= radius**2
         ended = downward | outside
-        dp, dd = _dot(d, p), _dot(d, d)
+        dp, dd = times(d, p), times(d, d)
         far = jnp.sqrt(jnp.maximum(dp**2 + pp * (radius**2 - dd), 0))
         left = jnp.where(dp > 0, (radius**2 - dd) / jnp.where(dp > 0, dp + far, 1), (far - dp) / pp)
         rate = jnp.where(ended, left, rate)
         d, r = d + rate * p, r + rate * Hp
-        following = _dot(r, r)
+        following = times(r, r)
         return d, r, following / rr * p - r, following, k + 1, ended, downward
 
-    start = (jnp.zeros_like(g), g, -g, _dot(g, g), jnp.zeros((), jnp.int32), zero > 1, zero > 1)
+    start = (jnp.zeros_like(g), g, -g, times(g, g), jnp.zeros((), jnp.int32), zero > 1, zero > 1)
     d, r, _, _, k, _, downward = lax.while_loop(going, iterate, start)
-    return Ended(d, -_dot(d, g + r) / 2, k, downward)
-
-
-def among(product: Callable, free: jax.Array | None) -> Callable[[jax.Array], jax.Array]:
-    """The product among the free entries, those of the others 0."""
-    if free is None:
-        return product
-    return lambda v: jnp.where(free, product(v), 0)
+    return Ended(d, -times(d, g + r) / 2, k, downward)
 
 
 def forcing(g: jax.Array) -> jax.Array:
     """The residual that will do: min(1/2, sqrt |g|) |g|, which makes Newton's method superlinear."""
     size = jnp.linalg.norm(g)
     return jnp.minimum(0.5, jnp.sqrt(size)) * size
-
-
-def _dot(a: jax.Array, b: jax.Array) -> jax.Array:
-    return jnp.vdot(a, b, precision=lax.Precision.HIGHEST)

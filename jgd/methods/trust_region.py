@@ -13,10 +13,11 @@ from jgd.core.objective import Objective
 from jgd.core.record import record, static
 from jgd.core.status import Status
 from jgd.core.types import Info, Point, Step
-from jgd.linalg.dense import reduced
+from jgd.linalg.dense import times
+from jgd.linalg.free import among, part, reduced
 from jgd.linalg.region import within_radius
 from jgd.linalg.symmetric import eigh
-from jgd.linalg.truncated import among, forcing, steihaug
+from jgd.linalg.truncated import forcing, steihaug
 from jgd.searches.trials import noise, told
 
 
@@ -40,13 +41,12 @@ class Exact:
         lengths = jnp.where(lengths > 0, lengths, jnp.where(longest > 0, longest, 1))
         scale = 1 / lengths
         values, basis = eigh(hessian * scale[:, None] * scale)
-        g = _free_grad(p, free).astype(values.dtype) * scale
-        return (values, basis, _times(g, basis), scale), Info(hessians=1)
+        g = part(tree.vector(p.grad), free) * scale
+        return (values, basis, times(g, basis), scale), Info(hessians=1)
 
     def first_radius(self, f: Objective, p: Point, seen: Any) -> jax.Array:
         """|D x|, or |grad / D| where that is 0."""
-        x = tree.ravel(p.x)[0].astype(seen[0].dtype)
-        length = jnp.linalg.norm(x / seen[3])
+        length = jnp.linalg.norm(tree.vector(p.x) / seen[3])
         return jnp.where(length > 0, length, jnp.linalg.norm(seen[2]))
 
     def minimum(self, f: Objective, p: Point, seen: Any, radius: jax.Array) -> tuple:
@@ -54,12 +54,12 @@ class Exact:
         values, basis, g, scale = seen
         d = within_radius(values, g, radius)
         promised = -jnp.sum(d * (g + values * d / 2))
-        return scale * _times(basis, d), jnp.linalg.norm(d), promised, jnp.zeros((), jnp.int32)
+        return scale * times(basis, d), jnp.linalg.norm(d), promised, jnp.zeros((), jnp.int32)
 
     def promise(self, f: Objective, p: Point, seen: Any, move: jax.Array) -> tuple[jax.Array, int]:
         """The decrease that the model promises of another move, and the products that it took."""
         values, basis, g, scale = seen
-        d = _times(move / scale, basis)
+        d = times(move / scale, basis)
         return -jnp.sum(d * (g + values * d / 2)), 0
 
 
@@ -85,15 +85,15 @@ class Truncated:
     def minimum(self, f: Objective, p: Point, seen: Any, radius: jax.Array) -> tuple:
         """d, its length, the decrease that the model promises, and the number of products."""
         free = f.ravelled_free(p)
-        g = _free_grad(p, free).astype(radius.dtype)
+        g = part(tree.vector(p.grad), free)
         product = among(self.curvature(f, p.x), free)
         ended = steihaug(product, g, radius, forcing(g), min(self.most, 2 * g.size))
         return ended.d, jnp.linalg.norm(ended.d), ended.decrease, ended.products
 
     def promise(self, f: Objective, p: Point, seen: Any, move: jax.Array) -> tuple[jax.Array, int]:
         """The decrease that the model promises of another move, and the products that it took."""
-        g = tree.ravel(p.grad)[0].astype(move.dtype)
-        return -_times(move, g + self.curvature(f, p.x)(move) / 2), 1
+        g = tree.vector(p.grad)
+        return -times(move, g + self.curvature(f, p.x)(move) / 2), 1
 
 
 @record
@@ -124,7 +124,7 @@ class TrustRegion:
     def step(self, f: Objective, point: Point, state: jax.Array) -> Step:
         """One accepted trial."""
         dtype = state.dtype
-        x, unravel = tree.ravel(point.x)
+        x = tree.vector(point.x)
         seen, looked = self.model.look(f, point)
         first = self.model.first_radius(f, point, seen) if self.first_radius is None else self.first_radius
         radius = jnp.where(state > 0, state, jnp.asarray(first, dtype))
@@ -137,11 +137,9 @@ class TrustRegion:
         def attempt(carry: tuple) -> tuple:
             radius, _, _, products, trials, _, _ = carry
             d, length, promised, took = self.model.minimum(f, point, seen, radius)
-            trial = f.evaluate(unravel((x.astype(dtype) + d).astype(x.dtype)))
+            trial = f.evaluate(tree.unravelled(x + d, point.x))
             if f.box is not None:
-                promised, more = self.model.promise(
-                    f, point, seen, (tree.ravel(trial.x)[0] - x).astype(dtype)
-                )
+                promised, more = self.model.promise(f, point, seen, tree.vector(trial.x) - x)
                 took = took + more
             fell = value - trial.value.astype(dtype)
             move = tree.subtract(trial.x, point.x)
@@ -164,13 +162,3 @@ class TrustRegion:
     def report(self, state: jax.Array) -> dict[str, jax.Array]:
         """The radius of the next step."""
         return {"radius": state}
-
-
-def _free_grad(p: Point, free: jax.Array | None) -> jax.Array:
-    """The gradient as a vector, 0 where an entry is pressed against a bound."""
-    g = tree.ravel(p.grad)[0]
-    return g if free is None else jnp.where(free, g, 0)
-
-
-def _times(A: jax.Array, B: jax.Array) -> jax.Array:
-    return jnp.dot(A, B, precision=lax.Precision.HIGHEST)
