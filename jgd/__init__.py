@@ -24,18 +24,18 @@ _HOME = {
     "heavy_ball": "jgd.methods.recipes",
     "nesterov": "jgd.methods.recipes",
     "ogm": "jgd.methods.recipes",
-    "newton_raphson": "jgd.methods.recipes",
-    "newton": "jgd.methods.recipes",
-    "gauss_newton": "jgd.methods.recipes",
-    "levenberg_marquardt": "jgd.methods.recipes",
+    "newton_raphson": "jgd.methods.curved_recipes",
+    "newton": "jgd.methods.curved_recipes",
+    "gauss_newton": "jgd.methods.curved_recipes",
+    "levenberg_marquardt": "jgd.methods.curved_recipes",
     "residuals": "jgd.core.residuals",
     "as_optax": "jgd.methods.as_optax",
-    "lbfgs": "jgd.methods.recipes",
-    "bfgs": "jgd.methods.recipes",
+    "lbfgs": "jgd.methods.curved_recipes",
+    "bfgs": "jgd.methods.curved_recipes",
     "conjugate_gradient": "jgd.methods.recipes",
-    "newton_cg": "jgd.methods.recipes",
-    "trust_region": "jgd.methods.recipes",
-    "trust_region_cg": "jgd.methods.recipes",
+    "newton_cg": "jgd.methods.curved_recipes",
+    "trust_region": "jgd.methods.curved_recipes",
+    "trust_region_cg": "jgd.methods.curved_recipes",
     "adam": "jgd.methods.recipes",
     "from_optax": "jgd.methods.optax",
     "armijo": "jgd.searches.armijo",
@@ -83,23 +83,23 @@ if TYPE_CHECKING:
     from jgd.driver.solve import solve as solve
     from jgd.geometry.gauge import curvature_gauge as curvature_gauge
     from jgd.methods.as_optax import as_optax as as_optax
+    from jgd.methods.curved_recipes import bfgs as bfgs
+    from jgd.methods.curved_recipes import gauss_newton as gauss_newton
+    from jgd.methods.curved_recipes import lbfgs as lbfgs
+    from jgd.methods.curved_recipes import levenberg_marquardt as levenberg_marquardt
+    from jgd.methods.curved_recipes import newton as newton
+    from jgd.methods.curved_recipes import newton_cg as newton_cg
+    from jgd.methods.curved_recipes import newton_raphson as newton_raphson
+    from jgd.methods.curved_recipes import trust_region as trust_region
+    from jgd.methods.curved_recipes import trust_region_cg as trust_region_cg
     from jgd.methods.descent import Descent as Descent
     from jgd.methods.optax import from_optax as from_optax
     from jgd.methods.recipes import adam as adam
-    from jgd.methods.recipes import bfgs as bfgs
     from jgd.methods.recipes import conjugate_gradient as conjugate_gradient
-    from jgd.methods.recipes import gauss_newton as gauss_newton
     from jgd.methods.recipes import gradient_descent as gradient_descent
     from jgd.methods.recipes import heavy_ball as heavy_ball
-    from jgd.methods.recipes import lbfgs as lbfgs
-    from jgd.methods.recipes import levenberg_marquardt as levenberg_marquardt
     from jgd.methods.recipes import nesterov as nesterov
-    from jgd.methods.recipes import newton as newton
-    from jgd.methods.recipes import newton_cg as newton_cg
-    from jgd.methods.recipes import newton_raphson as newton_raphson
     from jgd.methods.recipes import ogm as ogm
-    from jgd.methods.recipes import trust_region as trust_region
-    from jgd.methods.recipes import trust_region_cg as trust_region_cg
     from jgd.result import Result as Result
     from jgd.searches.adaptive import adgd as adgd
     from jgd.searches.adaptive import polyak as polyak

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from jgd.core.words import plural
-from jgd.methods.recipes import lbfgs, trust_region, trust_region_cg
+from jgd.methods.curved_recipes import lbfgs, trust_region, trust_region_cg
 
 DENSE = 32
 """Up to so many parameters the first method is the exact trust region."""

@@ -7,8 +7,9 @@ import optax
 
 from jgd.api import method_name
 from jgd.core import tree
+from jgd.methods.curved_recipes import lbfgs, newton
 from jgd.methods.default import NEWTON
-from jgd.methods.recipes import gradient_descent, lbfgs, newton
+from jgd.methods.recipes import gradient_descent
 from jgd.prepare import as_method
 
 

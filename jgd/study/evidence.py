@@ -16,8 +16,8 @@ from jgd.driver.recorder import Recorder
 from jgd.driver.solve import solve
 from jgd.geometry.gauge import CurvatureGauge
 from jgd.geometry.spectrum import DENSE_LIMIT
+from jgd.methods.curved_recipes import lbfgs, newton
 from jgd.methods.default import NEWTON
-from jgd.methods.recipes import lbfgs, newton
 from jgd.result import Result
 from jgd.searches.exact import Exact
 from jgd.study.curvature import Curvature, curvature

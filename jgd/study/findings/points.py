@@ -5,7 +5,7 @@ import numpy as np
 
 from jgd.core import tree
 from jgd.geometry.convexity import along, around
-from jgd.methods.recipes import newton
+from jgd.methods.curved_recipes import newton
 from jgd.study.evidence import CUT_SHORT, Evidence
 from jgd.study.finding import Finding
 
