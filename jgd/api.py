@@ -33,7 +33,7 @@ def _take_over(before: Program, carry: Carry, program: Program) -> Carry:
     return run(program, taken_over(before, carry, program), MOST)
 
 
-FAILED = (Status.RUNNING, Status.SEARCH_FAILED, Status.STALLED, Status.PRECISION_LIMIT)
+GIVES_WAY = (Status.RUNNING, Status.SEARCH_FAILED, Status.STALLED, Status.PRECISION_LIMIT)
 """How a method ends that another one follows, if there is one; RUNNING: its share of steps is used up."""
 
 
@@ -130,8 +130,7 @@ def minimize(
     limit = MOST if stages[0].steps is None else stages[0].steps
     carry = _start(program, x0, limit) if carry is None else _go_on(program, carry, MOST)
     for stage, following in zip(stages[1:], programs[1:], strict=True):
-        carry.status.block_until_ready()  # lets other threads run meanwhile, which reading a value may not
-        if Status(int(carry.status)) not in FAILED:
+        if _status(carry) not in GIVES_WAY:
             break
         origin, chosen = (*origin, _handed_over(program, carry, stage)), ""
         program, carry = following, _take_over(program, carry, following)
@@ -146,9 +145,14 @@ def minimize(
     return _result(program, carry, best_motion, tolerances, seconds, x0, origin, chosen)
 
 
+def _status(carry: Carry) -> Status:
+    """The status once it is there; other threads run meanwhile, which reading a value may not let them."""
+    return Status(int(carry.status.block_until_ready()))
+
+
 def _handed_over(program: Program, carry: Carry, stage: Stage) -> str:
     """What is said of a method that another one takes over from."""
-    status, steps = Status(int(carry.status)), int(carry.motion.k)
+    status, steps = _status(carry), int(carry.motion.k)
     ended = "had used up its share of steps" if status == Status.RUNNING else f"ended with {status.name}"
     return (
         f"{method_name(program.method)} {ended} at step {steps:,}, with max |gradient| "
@@ -184,7 +188,7 @@ def _result(
         grad=motion.point.grad,
         aux=motion.point.aux,
         grad_norm=float(carry.grad_norm),
-        status=Status(int(carry.status)),
+        status=_status(carry),
         steps=int(motion.k),
         best_x=best_motion.point.x,
         best_value=best_motion.point.value,

@@ -16,6 +16,7 @@ from jgd.core import tree
 from jgd.core.box import Box
 from jgd.core.objective import Objective
 from jgd.core.residuals import Residuals, WithResiduals
+from jgd.core.types import is_method
 from jgd.methods.default import Stage, stages
 from jgd.methods.optax import wrap
 
@@ -85,9 +86,9 @@ def _bound(name: str, given: Any, missing: float, x: Any) -> Any:
     """One bound as a tree like x, each leaf of the shape and dtype of x's."""
     given = missing if given is None else given
     if jax.tree.structure(given) != jax.tree.structure(x):
-        if np.ndim(given if not isinstance(given, dict | list | tuple) else [0]) != 0:
+        if not jax.tree_util.all_leaves([given]) or np.ndim(given):
             raise TypeError(f"bounds: {name} must be None, a number or a tree of arrays like x0.")
-        given = jax.tree.map(lambda leaf: given, x)
+        given = jax.tree.map(lambda _: given, x)
 
     def like(leaf: jax.Array, one: Any) -> jax.Array:
         return jnp.broadcast_to(jnp.asarray(one, leaf.dtype), leaf.shape)
@@ -216,7 +217,7 @@ def as_method(method: Any) -> Any:
         method = method.gradient_transformation()
     if isinstance(method, optax.GradientTransformation):
         return wrap(method)
-    if isinstance(method, type) or not (hasattr(method, "init") and hasattr(method, "step")):
+    if not is_method(method):
         hint = "; call it to make one" if callable(method) else ""
         name = getattr(method, "__name__", type(method).__name__)
         raise TypeError(f"method must be a jgd method, an optax transformation or None, got {name}{hint}.")

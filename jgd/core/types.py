@@ -69,6 +69,11 @@ class Method(Protocol):
         ...
 
 
+def is_method(thing: Any) -> bool:
+    """Whether it is one, and not the class of one."""
+    return not isinstance(thing, type) and hasattr(thing, "init") and hasattr(thing, "step")
+
+
 class Direction(Protocol):
     """Which way to go from a point.
 

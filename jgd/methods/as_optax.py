@@ -9,7 +9,7 @@ import optax
 
 from jgd.core import tree
 from jgd.core.objective import Objective
-from jgd.core.types import Method, Point
+from jgd.core.types import Method, Point, is_method
 
 
 def as_optax(method: Method) -> optax.GradientTransformationExtraArgs:
@@ -33,7 +33,7 @@ def as_optax(method: Method) -> optax.GradientTransformationExtraArgs:
     >>> bool(jnp.max(jnp.abs(x)) < 1e-3)
     True
     """
-    if isinstance(method, type) or not (hasattr(method, "init") and hasattr(method, "step")):
+    if not is_method(method):
         raise TypeError(f"method must be a jgd method, such as jgd.lbfgs(), got {type(method).__name__}.")
 
     def init(params: Any) -> tuple[jax.Array, Any]:

@@ -11,10 +11,14 @@ from tests.catalogue import ALIKE, METHODS, method, problem, solved
 SHORT = {
     "optax.adamw": "near the minimum its steps fall below the resolution of x",
     "optax.polyak_sgd": "its step is in proportion to f - f*, which rounds to 0",
-    "gradient_descent-polyak": "its step is in proportion to f - f*, which rounds to 0",
+}
+"""Method -> why its steps vanish in float32 before the default gradient test is met."""
+
+BLIND = {
+    "gradient_descent-polyak": "its rate is 0 where f rounds to its minimum",
     "gradient_descent-lengths": "it compares values alone, which are equal near the minimum",
 }
-"""Method -> why its steps vanish or lose their way in float32 before the default gradient test is met."""
+"""Method -> why it neither meets the default gradient test in float32 nor ends at the limit of precision."""
 
 if hasattr(jax, "enable_x64"):
     enable_x64 = jax.enable_x64
@@ -38,10 +42,13 @@ def holds_single(name: str, result: jgd.Result) -> None:
     assert {leaf.dtype for leaf in leaves} == {np.dtype(np.float32)}
     assert result.dtype == "float32"
     assert result.history["value"].dtype == np.float32
-    assert result.success or name in SHORT, result
-    assert result.status in (jgd.Status.CONVERGED, jgd.Status.PRECISION_LIMIT) or name in SHORT
+    if name in BLIND:
+        assert result.status in (jgd.Status.STALLED, jgd.Status.MAX_STEPS), result
+    else:
+        assert result.success or name in SHORT, result
+        assert result.status in (jgd.Status.CONVERGED, jgd.Status.PRECISION_LIMIT)
     assert float(result.value) == pytest.approx(2.0, abs=1e-5)
-    assert np.asarray(result.x) == pytest.approx(np.ones(2), abs=2e-3)
+    assert np.asarray(result.x) == pytest.approx(np.ones(2), abs=1e-3)
 
 
 @pytest.mark.parametrize("name", names(set(METHODS) - ALIKE))
