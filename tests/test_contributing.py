@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[1]
 def test_a_method_is_added_by_one_file_one_export_and_one_row(tmp_path: Path) -> None:
     section = (ROOT / "CONTRIBUTING.md").read_text().split("## How to add a method")[1]
     source, export, row = re.findall(r"```python\n(.*?)```", section, re.DOTALL)[:3]
-    for name in ("jgd", "tests"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("jgd", "tests", "experiments"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "results"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / "jgd/methods/rprop.py").write_text(source)
     for path, opening, line in (

@@ -1,8 +1,10 @@
 """jgd and its peers on the unconstrained problems of CUTEst, as sif2jax writes them.
 
-    python -m experiments.benchmarks.cutest run FILE [--contenders A,B] [--problems X,Y] [--settings raised]
-        [--float32] [--limit 20] [--largest 10000] [--start-scale 1]
+    python -m experiments.benchmarks.cutest run FILE [--contenders A,B] [--problems X,Y] [--settings own]
     python -m experiments.benchmarks.cutest report FILE [FILE ...] [--figures FOLDER]
+
+Settings: `own` leaves every contender its defaults, `raised` gives it 100,000 steps and a gradient tolerance
+of 1e-5, `quick` is the same without the watched run. The problems come with `pip install sif2jax`.
 
 `run` writes one JSON line a run to FILE and goes on where it stopped: what has a line is not run again. Each
 run is made in a worker process under a time limit, first with all compiling (its time is the first call's),
@@ -12,147 +14,14 @@ such files and prints the tables; see `profiles.py` for what counts as solved.
 
 import argparse
 import json
-import multiprocessing
 import os
 import platform
-import time
-import traceback
 from pathlib import Path
 from typing import Any
 
-CAP = 100_000
-"""Steps allowed in the raised setting."""
+from experiments.benchmarks.worker import Worker
 
-WATCH = 2.0
-"""The watched run may take so many times the limit; without it the whole run's time and work stand for it."""
-
-
-def work(connection: Any, wide: bool) -> None:
-    """The worker: make the runs that it is told of until the pipe closes."""
-    import jax
-
-    jax.config.update("jax_enable_x64", wide)
-    from experiments.benchmarks.collection import problems
-
-    problems()
-    connection.send("ready")
-    while True:
-        task = connection.recv()
-        for part in ("first", "watched"):
-            try:
-                connection.send(globals()[f"_{part}"](task))
-            except Exception as error:
-                connection.send({"error": f"{type(error).__name__}: {error}"[:300], "where": _where(error)})
-
-
-def _where(error: BaseException) -> str:
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{Path(frame.filename).name}:{frame.lineno}"
-
-
-def _made(task: dict[str, Any], watch: bool) -> tuple[Any, Any, Any]:
-    """The compiled run, its start, and the watched function if it is watched."""
-    from experiments.benchmarks.collection import objective, problems
-    from experiments.benchmarks.contenders import CONTENDERS
-    from experiments.benchmarks.watch import Watched
-
-    fun, x0 = objective(problems()[task["problem"]])
-    seen = Watched(fun) if watch else None
-    cap = None if task["setting"] == "own" else CAP
-    solve = CONTENDERS[task["contender"]](fun if seen is None else seen.fun, x0.size, cap)
-    return solve, x0 * task["scale"], seen
-
-
-def _first(task: dict[str, Any]) -> dict[str, Any]:
-    """A first call and a warm one, and what they found by our own evaluation."""
-    import jax
-    import numpy as np
-
-    from experiments.benchmarks.collection import objective, problems
-
-    solve, x0, _ = _made(task, watch=False)
-    began = time.perf_counter()
-    x, said, steps = solve(x0)
-    x = jax.block_until_ready(x)
-    first = time.perf_counter() - began
-    warm = []
-    while len(warm) < 3 and sum(warm) < 1.0:
-        began = time.perf_counter()
-        jax.block_until_ready(solve(x0)[0])
-        warm.append(time.perf_counter() - began)
-    evaluate = jax.jit(jax.value_and_grad(objective(problems()[task["problem"]])[0]))
-    (start, start_grad), (value, grad) = evaluate(x0), evaluate(jax.numpy.asarray(x, x0.dtype))
-    return {
-        "said": said,
-        "steps": steps,
-        "first_s": first,
-        "warm_s": min(warm),
-        "f0": float(start),
-        "g0": float(np.max(np.abs(start_grad))),
-        "f": float(value),
-        "g": float(np.max(np.abs(grad))),
-    }
-
-
-def _watched(task: dict[str, Any]) -> dict[str, Any]:
-    """The same again under a watch."""
-    import jax
-
-    from experiments.benchmarks.watch import thinned
-
-    if task["setting"] == "quick":
-        return {}
-    solve, x0, seen = _made(task, watch=True)
-    solve(x0)
-    jax.effects_barrier()
-    return {
-        "values": seen.values,
-        "products": seen.products,
-        "work": seen.work,
-        "improvements": thinned(seen.improvements),
-    }
-
-
-class Worker:
-    """A process that makes runs, replaced when one of them takes too long."""
-
-    def __init__(self, wide: bool) -> None:
-        self.wide, self.process = wide, None
-
-    def _started(self) -> Any:
-        if self.process is None or not self.process.is_alive():
-            context = multiprocessing.get_context("spawn")
-            self.connection, theirs = context.Pipe()
-            self.process = context.Process(target=work, args=(theirs, self.wide), daemon=True)
-            self.process.start()
-            theirs.close()
-            self.connection.recv()
-        return self.connection
-
-    def close(self) -> None:
-        """End the process."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.join()
-            self.process = None
-
-    def run(self, task: dict[str, Any], limit: float) -> dict[str, Any]:
-        """The outcome of one task; a part that takes too long or dies ends the worker."""
-        connection, outcome = self._started(), {}
-        connection.send(task)
-        for allowed in (2 * limit + 2, WATCH * limit):
-            if not connection.poll(allowed):
-                self.close()
-                return outcome or {"error": "time-out"}
-            try:
-                part = connection.recv()
-            except (EOFError, ConnectionResetError):
-                self.close()
-                return outcome or {"error": "the worker died"}
-            outcome = outcome | part if "error" not in part or not outcome else outcome
-        if outcome.get("first_s", 0.0) > limit:
-            outcome = {**outcome, "error": "time-out"}
-        return outcome
+SETTINGS = ("raised", "own", "quick")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -166,9 +35,16 @@ def run(options: argparse.Namespace) -> None:
     names = options.contenders.split(",") if options.contenders else list(CONTENDERS)
     unknown = [name for name in names if name not in CONTENDERS]
     if unknown:
-        raise SystemExit(f"--contenders: unknown {unknown}; known are {', '.join(CONTENDERS)}")
+        raise SystemExit(
+            f"--contenders: there is no {', '.join(unknown)}; known are {', '.join(CONTENDERS)}."
+        )
     sizes = {name: size(problem) for name, problem in problems().items()}
     chosen = options.problems.split(",") if options.problems else list(sizes)
+    strange = [name for name in chosen if name not in sizes]
+    if strange:
+        raise SystemExit(f"--problems: sif2jax has no unconstrained problem {', '.join(strange)}.")
+    if not set(options.settings.split(",")) <= set(SETTINGS):
+        raise SystemExit(f"--settings: known are {', '.join(SETTINGS)}, got {options.settings}.")
     precision = "float32" if options.float32 else "float64"
     done = {key(line) for line in lines([options.file])}
     worker = Worker(not options.float32)
@@ -216,18 +92,18 @@ def main(arguments: list[str] | None = None) -> None:
     """Run or report."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    one = commands.add_parser("run")
-    one.add_argument("file", type=Path)
-    one.add_argument("--contenders")
-    one.add_argument("--problems")
-    one.add_argument("--settings", default="raised,own")
-    one.add_argument("--float32", action="store_true")
-    one.add_argument("--limit", type=float, default=20.0)
-    one.add_argument("--largest", type=int, default=10_000)
-    one.add_argument("--start-scale", type=float, default=1.0)
-    two = commands.add_parser("report")
-    two.add_argument("files", type=Path, nargs="+")
-    two.add_argument("--figures", type=Path)
+    one = commands.add_parser("run", help="make the runs that have no line in FILE yet")
+    one.add_argument("file", type=Path, help="the JSON lines, one a run")
+    one.add_argument("--contenders", help="names by commas; all if not given")
+    one.add_argument("--problems", help="names by commas; all if not given")
+    one.add_argument("--settings", default="raised,own", help=f"some of {', '.join(SETTINGS)}")
+    one.add_argument("--float32", action="store_true", help="in float32, without x64")
+    one.add_argument("--limit", type=float, default=20.0, help="seconds for a first call")
+    one.add_argument("--largest", type=int, default=10_000, help="the most variables")
+    one.add_argument("--start-scale", type=float, default=1.0, help="start from so many times x0")
+    two = commands.add_parser("report", help="print tables of runs, draw their profiles")
+    two.add_argument("files", type=Path, nargs="+", help="what `run` has written")
+    two.add_argument("--figures", type=Path, help="a folder for the profiles")
     options = parser.parse_args(arguments)
     if options.command == "run":
         run(options)

@@ -1,9 +1,51 @@
 """A function that tells what is evaluated of it, and what came out, while a compiled program runs."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import jax
+
+
+def noticed(note: Callable[[str], None]) -> Callable[[Any], Any]:
+    """x -> x, a tree of arrays, where `note` is called each time that a pass goes through it.
+
+    It is given "forward", "backward", "derivatives" for a pass forward through the pass backward, and
+    "products" for every direction in which that is made: n of them at once for a dense Hessian. Under vmap
+    every lane is noticed.
+    """
+
+    def tell(name: str, *operands: Any) -> None:
+        jax.debug.callback(lambda *_: note(name), *operands)
+
+    def first(x: Any) -> jax.Array:
+        return jax.tree.leaves(x)[0].ravel()[0]
+
+    @jax.custom_jvp
+    def gradient(g: Any) -> Any:
+        return g
+
+    @gradient.defjvp
+    def along(primals: tuple, tangents: tuple) -> tuple:
+        tell("derivatives")
+        tell("products", tangents[0])
+        return primals[0], tangents[0]
+
+    @jax.custom_vjp
+    def through(x: Any) -> Any:
+        tell("forward", first(x))
+        return x
+
+    def forward(x: Any) -> tuple:
+        tell("forward", first(x))
+        return x, None
+
+    def backward(_: None, g: Any) -> tuple:
+        tell("backward")
+        return (gradient(g),)
+
+    through.defvjp(forward, backward)
+    return through
 
 
 class Watched:
@@ -14,10 +56,10 @@ class Watched:
     """
 
     def __init__(self, fun: Callable) -> None:
-        self.forward = self.derivatives = self.products = 0
+        self.seen: Counter[str] = Counter()
         self.best = float("inf")
         self.improvements: list[tuple[int, float]] = []
-        watched = self._watched()
+        watched = noticed(self._note)
 
         def call(x: Any) -> Any:
             value = fun(watched(x))
@@ -29,7 +71,12 @@ class Watched:
     @property
     def values(self) -> int:
         """Evaluations of the function that were made for its own sake or its gradient's."""
-        return self.forward - self.derivatives
+        return self.seen["forward"] - self.seen["derivatives"]
+
+    @property
+    def products(self) -> int:
+        """Products with the Hessian."""
+        return self.seen["products"]
 
     @property
     def work(self) -> int:
@@ -41,39 +88,8 @@ class Watched:
             self.best = float(value)
             self.improvements.append((self.work, self.best))
 
-    def _add(self, name: str, *operands: Any) -> None:
-        def note(*_: Any) -> None:
-            setattr(self, name, getattr(self, name) + 1)
-
-        jax.debug.callback(note, *operands)
-
-    def _watched(self) -> Callable[[Any], Any]:
-        """x -> x, a vector, noticed at each pass forward, backward, and forward through the pass backward."""
-
-        @jax.custom_jvp
-        def gradient(g: Any) -> Any:
-            return g
-
-        @gradient.defjvp
-        def along(primals: tuple, tangents: tuple) -> tuple:
-            self._add("derivatives")
-            self._add("products", tangents[0])
-            return primals[0], tangents[0]
-
-        @jax.custom_vjp
-        def watched(x: Any) -> Any:
-            self._add("forward", x[0])
-            return x
-
-        def forward(x: Any) -> tuple:
-            self._add("forward", x[0])
-            return x, None
-
-        def backward(_: None, g: Any) -> tuple:
-            return (gradient(g),)
-
-        watched.defvjp(forward, backward)
-        return watched
+    def _note(self, name: str) -> None:
+        self.seen[name] += 1
 
 
 def thinned(improvements: list[tuple[int, float]], most: int = 200) -> list[tuple[int, float]]:

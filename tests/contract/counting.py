@@ -7,6 +7,8 @@ from typing import Any
 import jax
 import jax.monitoring
 
+from experiments.benchmarks.watch import noticed
+
 _compilations = 0
 
 
@@ -34,7 +36,7 @@ class Counting:
     def __init__(self, fun: Callable, n: int) -> None:
         self.traces, self.n = 0, n
         self._seen: Counter[str] = Counter()
-        counted = self._counted()
+        counted = noticed(self._note)
 
         def traced(x: Any, *args: Any) -> Any:
             self.traces += 1
@@ -50,7 +52,7 @@ class Counting:
         """What was executed: every derivative of the gradient runs a value and a gradient too."""
         jax.effects_barrier()
         seen = self._seen
-        hessians, odd = divmod(seen["directions"] - seen["derivatives"], self.n - 1)
+        hessians, odd = divmod(seen["products"] - seen["derivatives"], self.n - 1)
         assert odd == 0
         return {
             "values": seen["forward"] - seen["derivatives"],
@@ -62,40 +64,7 @@ class Counting:
     def products(self) -> int:
         """Products with the Hessian that were executed, those of a dense one and of a linearization too."""
         jax.effects_barrier()
-        return self._seen["directions"]
+        return self._seen["products"]
 
-    def _note(self, name: str, *operands: Any) -> None:
-        jax.debug.callback(lambda *_: self._seen.update([name]), *operands)
-
-    def _counted(self) -> Callable[[Any], Any]:
-        """x -> x, noticed at each pass forward, backward, and forward through the pass backward."""
-
-        def first(x: Any) -> Any:
-            """One number of x, so that under vmap every lane is noticed."""
-            return jax.tree.leaves(x)[0].ravel()[0]
-
-        @jax.custom_jvp
-        def gradient(g: Any) -> Any:
-            return g
-
-        @gradient.defjvp
-        def along(primals: tuple, tangents: tuple) -> tuple:
-            self._note("derivatives")
-            self._note("directions", tangents[0])
-            return primals[0], tangents[0]
-
-        @jax.custom_vjp
-        def counted(x: Any) -> Any:
-            self._note("forward", first(x))
-            return x
-
-        def forward(x: Any) -> tuple:
-            self._note("forward", first(x))
-            return x, None
-
-        def backward(_: None, g: Any) -> tuple:
-            self._note("backward")
-            return (gradient(g),)
-
-        counted.defvjp(forward, backward)
-        return counted
+    def _note(self, name: str) -> None:
+        self._seen[name] += 1

@@ -2,16 +2,7 @@
 
 import pytest
 
-pytest.importorskip("optimistix")
-pytest.importorskip("jaxopt")
-
-
-@pytest.fixture(autouse=True)
-def _promotion():
-    import jax
-
-    with jax.numpy_dtype_promotion("standard"):
-        yield
+pytestmark = pytest.mark.usefixtures("peers")
 
 
 def test_all_contenders_reach_the_same_point():
