@@ -141,13 +141,15 @@ def figures(found: dict[Group, dict[str, Outcome]], groups: list[Group], folder:
         ("data.png", "Data profile", "evaluations until solved over n + 1", list(works)),
     ):
         figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
+        end = max(float(np.max(values[np.isfinite(values)], initial=1.0)) for values in lines)
         for group, values in zip(groups, lines, strict=True):
-            reached = np.sort(values[np.isfinite(values)])
-            heights = np.arange(1, reached.size + 1) / len(names)
+            solved = np.sort(values[np.isfinite(values)])
+            reached = np.append(solved, end)
+            heights = np.append(np.arange(1, solved.size + 1), solved.size) / len(names)
             ours = group[0].startswith("jgd")
             axes.step(reached, heights, where="post", label=group[0], lw=2.2 if ours else 1.1)
         axes.set(xscale="log", ylim=(0, 1), xlabel=across, ylabel="share of problems", title=title)
-        axes.legend(fontsize=8)
+        axes.legend(fontsize=8, loc="lower right")
         axes.grid(alpha=0.3)
         figure.savefig(folder / file, dpi=140)
         plt.close(figure)
