@@ -126,6 +126,7 @@ problem is as good as another."""
 UPHILL = "curvature along the gradient is negative, and the exact step of a quadratic has no minimum"
 DRAWN = "the nearest stationary point is not a minimum, and pure Newton is drawn to it"
 FLAT = "the start is so flat that the step of a quadratic model overflows"
+JUMP = "the curvature before the wall says nothing of it: one step climbs further than DIVERGED allows"
 DECAY = "the weight decay moves the minimum, and the rate is too large to settle at the moved one"
 SPENT = "the schedule's rate dies out before the run is there"
 
@@ -134,6 +135,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("gradient_descent-exact", "saddle"): UPHILL,
     ("gradient_descent-exact", "rosenbrock"): UPHILL,
     ("gradient_descent-exact", "two-slopes"): FLAT,
+    ("gradient_descent-adgd", "two-slopes"): JUMP,
     ("newton_raphson", "himmelblau"): DRAWN,
     ("newton_raphson", "saddle"): DRAWN,
     ("newton_raphson", "beale"): DRAWN,

@@ -6,6 +6,8 @@ from typing import Any
 
 import jax
 
+KEPT = 128  # programs of one function
+
 
 @cache
 def options() -> dict[str, Any]:
@@ -25,14 +27,29 @@ def options() -> dict[str, Any]:
 
 
 def compiled(fun: Callable, **how: Any) -> Callable:
-    """`jax.jit(fun, **how)` with those options, made at the first call, when a backend is there."""
+    """`jax.jit(fun, **how)` with those options, made at the first call, when a backend is there.
+
+    It forgets its programs when there are more than `KEPT`, so that a new objective at every call cannot
+    fill the process: on CPU a program keeps some 150 memory maps, and Linux ends a process at 65,530.
+    """
+    traced = 0
+
+    @wraps(fun)
+    def counted(*args: Any, **given: Any) -> Any:
+        nonlocal traced
+        traced += 1
+        return fun(*args, **given)
 
     @cache
-    def made() -> Callable:
-        return jax.jit(fun, compiler_options=options(), **how)
+    def made() -> Any:
+        return jax.jit(counted, compiler_options=options(), **how)
 
     @wraps(fun)
     def call(*args: Any, **given: Any) -> Any:
+        nonlocal traced
+        if traced > KEPT:
+            made().clear_cache()
+            traced = 0
         return made()(*args, **given)
 
     return call
