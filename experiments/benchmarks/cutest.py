@@ -13,6 +13,7 @@ such files and prints the tables; see `profiles.py` for what counts as solved.
 """
 
 import argparse
+import gzip
 import json
 import os
 import platform
@@ -78,11 +79,14 @@ def key(line: dict[str, Any]) -> tuple:
 
 
 def lines(files: list[Path]) -> list[dict[str, Any]]:
-    """The runs in files; of two of the same the later one."""
+    """The runs in files, compressed if they end in .gz; of two of the same the later one."""
     found = {}
     for file in files:
         if file.exists():
-            for text in file.read_text().splitlines():
+            opened = gzip.open if file.suffix == ".gz" else open
+            with opened(file, "rt") as stored:
+                texts = stored.read().splitlines()
+            for text in texts:
                 line = json.loads(text)
                 found[key(line)] = line
     return list(found.values())

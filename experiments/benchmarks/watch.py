@@ -92,7 +92,7 @@ class Watched:
         self.seen[name] += 1
 
 
-def thinned(improvements: list[tuple[int, float]], most: int = 200) -> list[tuple[int, float]]:
+def thinned(improvements: list[tuple[int, float]], most: int = 60) -> list[tuple[int, float]]:
     """At most so many of them, the first and the last among them, evenly by their number."""
     if len(improvements) <= most:
         return improvements
