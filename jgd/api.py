@@ -54,6 +54,7 @@ def minimize(
     recorder: Recorder | None = GRID,
     has_aux: bool = False,
     bounds: Any = None,
+    x_scale: Any = None,
     start: Result | None = None,
 ) -> Result:
     """Minimize `fun(x, *args)` over x, starting at `x0`.
@@ -82,6 +83,9 @@ def minimize(
       bounds: `(lower, upper)`, each None, a number, or a tree like x of arrays that broadcast to its leaves,
         infinite where there is no bound. x0 and every x are moved inside, the gradient test is made of
         x - project(x - gradient), and `active` in the Result says where x is held.
+      x_scale: the size that x typically has, a number or a tree like x of arrays that broadcast to its
+        leaves, rounded to powers of two: the method moves in x / x_scale, where one step length suits all
+        entries. It is a diagonal preconditioner: descent follows x_scale^2 times the gradient. None for 1.
       start: an earlier Result to go on from, in place of x0, its method if none is named. With the same
         function object, data and kind of method the run goes on as if it had never stopped, max_steps
         counted from its beginning; with others it starts anew at that Result's x. The summary says which.
@@ -106,10 +110,12 @@ def minimize(
             raise TypeError(f"start must be the Result of an earlier run, got {type(start).__name__}.")
         if x0 is not None:
             raise ValueError("x0 and start are two starts: give one of them.")
+        if x_scale is not None and method is None:
+            raise ValueError("x_scale: the method of start has its own; name a method beside x_scale.")
         x0, method = start.x, start.program.method if method is None else method
         box = start.program.objective.box
         bounds = (box.lower, box.upper) if bounds is None and box is not None else bounds
-    objective, x0, stages = prepare(fun, x0, method, args, has_aux, bounds)
+    objective, x0, stages = prepare(fun, x0, method, args, has_aux, bounds, x_scale)
     limits, tolerances = rules(
         tree.dtype(x0), gtol, grtol, ftol, xtol, target, max_steps, max_evaluations, stop
     )

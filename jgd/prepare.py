@@ -19,13 +19,20 @@ from jgd.core.residuals import Residuals, WithResiduals
 from jgd.core.types import is_method
 from jgd.methods.default import Stage, stages
 from jgd.methods.optax import wrap
+from jgd.methods.scaled import Scaled
 
 FLOATS = tuple(jnp.dtype(name) for name in ("float64", "float32", "bfloat16", "float16"))
 """The dtypes that x may have."""
 
 
 def prepare(
-    fun: Callable, x0: Any, method: Any, args: tuple, has_aux: bool, bounds: Any = None
+    fun: Callable,
+    x0: Any,
+    method: Any,
+    args: tuple,
+    has_aux: bool,
+    bounds: Any = None,
+    x_scale: Any = None,
 ) -> tuple[Objective, Any, tuple[Stage, ...]]:
     """The objective, the start as arrays and the methods in turn, checked without compiling anything."""
     if _traced((x0, args, method)):
@@ -37,9 +44,11 @@ def prepare(
     if bounds is not None:
         box = _box(bounds, x0)
         objective, x0 = dataclasses.replace(objective, box=box), box.project(x0)
-    if method is None:
-        return objective, x0, stages(tree.size(x0))
-    return objective, x0, (Stage(as_method(method), None, ""),)
+    turn = (Stage(as_method(method), None, ""),) if method is not None else stages(tree.size(x0))
+    if x_scale is not None:
+        scale = _scale(x_scale, x0)
+        turn = tuple(stage._replace(method=Scaled(stage.method, scale)) for stage in turn)
+    return objective, x0, turn
 
 
 def prepare_objective(
@@ -74,20 +83,34 @@ def _box(bounds: Any, x: Any) -> Box:
     """The bounds as two trees like x."""
     if not isinstance(bounds, tuple | list) or len(bounds) != 2:
         raise TypeError("bounds must be (lower, upper), each None, a number or a tree of arrays like x0.")
-    lower = _bound("lower", bounds[0], -np.inf, x)
-    upper = _bound("upper", bounds[1], np.inf, x)
+    lower, upper = (
+        _like(f"bounds: {name}", missing if bound is None else bound, x)
+        for name, missing, bound in zip(("lower", "upper"), (-np.inf, np.inf), bounds, strict=True)
+    )
     pairs = zip(jax.tree.leaves(lower), jax.tree.leaves(upper), strict=True)
     if any(bool(jnp.any(low > high)) for low, high in pairs):
         raise ValueError("bounds: an entry of lower is greater than that of upper.")
     return Box(lower, upper)
 
 
-def _bound(name: str, given: Any, missing: float, x: Any) -> Any:
-    """One bound as a tree like x, each leaf of the shape and dtype of x's."""
-    given = missing if given is None else given
+def _scale(given: Any, x: Any) -> Any:
+    """The scale of x as a tree like x, its entries rounded to powers of two."""
+    made = _like("x_scale", given, x)
+    if any(not bool(jnp.all((leaf > 0) & jnp.isfinite(leaf))) for leaf in jax.tree.leaves(made)):
+        raise ValueError("x_scale must be positive and finite: the size that each entry of x typically has.")
+
+    def rounded(leaf: jax.Array) -> jax.Array:
+        exponents = np.round(np.log2(np.asarray(leaf, np.float64)))
+        return jnp.asarray(np.ldexp(1.0, exponents.astype(int)), leaf.dtype)
+
+    return jax.tree.map(rounded, made)
+
+
+def _like(name: str, given: Any, x: Any) -> Any:
+    """A number or a tree as a tree like x, each leaf of the shape and dtype of x's."""
     if jax.tree.structure(given) != jax.tree.structure(x):
         if not jax.tree_util.all_leaves([given]) or np.ndim(given):
-            raise TypeError(f"bounds: {name} must be None, a number or a tree of arrays like x0.")
+            raise TypeError(f"{name} must be a number or a tree of arrays like x0, or None.")
         given = jax.tree.map(lambda _: given, x)
 
     def like(leaf: jax.Array, one: Any) -> jax.Array:
@@ -96,9 +119,9 @@ def _bound(name: str, given: Any, missing: float, x: Any) -> Any:
     try:
         made = jax.tree.map(like, x, given)
     except (TypeError, ValueError):
-        raise TypeError(f"bounds: {name} must broadcast to the leaves of x0.") from None
+        raise TypeError(f"{name} must broadcast to the leaves of x0.") from None
     if any(bool(jnp.isnan(leaf).any()) for leaf in jax.tree.leaves(made)):
-        raise ValueError(f"bounds: {name} has entries that are NaN.")
+        raise ValueError(f"{name} has entries that are NaN.")
     return made
 
 

@@ -136,8 +136,7 @@ def _held(measure: float, tolerance: float) -> str:
 
 
 def _summary(r: Result) -> list[str]:
-    remark = getattr(r.program.method, "remark", "")
-    remark = remark or r.chosen
+    remark = ", ".join(filter(None, (r.chosen, getattr(r.program.method, "remark", ""))))
     method = f"{r.method} ({remark})" if remark else r.method
     box = r.program.objective.box
     lines = [

@@ -6,6 +6,8 @@ from typing import Any
 
 import jax
 
+from jgd.core.kernel import as_one_kernel, kind
+
 KEPT = 128  # programs of one function
 
 
@@ -26,30 +28,43 @@ def options() -> dict[str, Any]:
     return wanted
 
 
-def compiled(fun: Callable, **how: Any) -> Callable:
-    """`jax.jit(fun, **how)` with those options, made at the first call, when a backend is there.
+def compiled(fun: Callable) -> Callable:
+    """`jax.jit(fun)` with those options, as one kernel on CPU where that is possible.
 
     It forgets its programs when there are more than `KEPT`, so that a new objective at every call cannot
     fill the process: on CPU a program keeps some 150 memory maps, and Linux ends a process at 65,530.
     """
     traced = 0
-
-    @wraps(fun)
-    def counted(*args: Any, **given: Any) -> Any:
-        nonlocal traced
-        traced += 1
-        return fun(*args, **given)
+    whole: set[Any] = set()
+    apart: set[Any] = set()
 
     @cache
-    def made() -> Any:
-        return jax.jit(counted, compiler_options=options(), **how)
+    def made(as_one: bool) -> Any:
+        @wraps(fun)
+        def counted(*args: Any) -> Any:
+            nonlocal traced
+            traced += 1
+            return fun(*args)
+
+        if as_one and jax.default_backend() == "cpu":
+            return jax.jit(as_one_kernel(counted, whole), compiler_options=options())
+        return jax.jit(lambda *args: (counted(*args), None), compiler_options=options())
 
     @wraps(fun)
-    def call(*args: Any, **given: Any) -> Any:
+    def call(*args: Any) -> Any:
         nonlocal traced
         if traced > KEPT:
-            made().clear_cache()
+            made.cache_clear()
+            whole.clear()
             traced = 0
-        return made()(*args, **given)
+        if apart and kind(args) in apart:
+            return made(False)(*args)[0]
+        try:
+            return made(True)(*args)[0]
+        except jax.errors.JaxRuntimeError:
+            if kind(args) not in whole:
+                raise
+            apart.add(kind(args))
+        return made(False)(*args)[0]
 
     return call

@@ -97,7 +97,8 @@ class LBFGS:
             v, weights = carry
             i = (pairs.kept - 1 - j) % self.memory
             weight = pairs.inverse[i] * times(pairs.s[i], v)
-            return v - weight * pairs.y[i], weights.at[i].set(weight)
+            weights = lax.dynamic_update_index_in_dim(weights, weight, i, 0)
+            return v - weight * pairs.y[i], weights
 
         def forward(j: jax.Array, v: jax.Array) -> jax.Array:
             i = (pairs.kept - count + j) % self.memory

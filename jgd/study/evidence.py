@@ -1,7 +1,7 @@
 """What is known of a run, measured when it is asked for: what findings are made of."""
 
 import dataclasses
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -192,12 +192,12 @@ def _value(objective: Objective, x: Any) -> jax.Array:
     return objective.value(x)
 
 
-@partial(compiled, static_argnames="count")
-def ray(objective: Objective, x: Any, count: int) -> tuple[jax.Array, jax.Array]:
-    """f and x.grad f at x, 2x, 4x, ...: `count` points."""
+@compiled
+def ray(objective: Objective, x: Any, scales: Any) -> tuple[jax.Array, jax.Array]:
+    """f and x.grad f at the multiples of x."""
 
     def at(scale: jax.Array) -> tuple[jax.Array, jax.Array]:
         point = objective.evaluate(tree.scale(scale, x))
         return point.value, tree.dot(point.x, point.grad)
 
-    return jax.lax.map(at, 2.0 ** jnp.arange(count, dtype=tree.scalar_dtype(x)))
+    return jax.lax.map(at, jnp.asarray(scales, tree.scalar_dtype(x)))

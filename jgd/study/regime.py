@@ -1,7 +1,6 @@
 """In which regime a run was: overall, and along single directions."""
 
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import jax
@@ -98,19 +97,19 @@ def directions(e: Evidence) -> tuple[Direction, ...]:
 def _grads(e: Evidence, steps: int) -> np.ndarray:
     """The gradients of some further steps, one a row, those of numbers."""
     program = replace(e.result.program, stop=Stop((), ()), recorder=None)
-    grads = np.asarray(_follow(program, e.x, steps), float)
+    grads = np.asarray(_follow(program, e.x, np.arange(1, steps + 1, dtype=np.int32)), float)
     return grads[np.isfinite(grads).all(axis=1)]
 
 
-@partial(compiled, static_argnames="steps")
-def _follow(program: Program, x: Any, steps: int) -> jax.Array:
-    """The gradients at x and after each of so many steps, one a row."""
+@compiled
+def _follow(program: Program, x: Any, steps: Any) -> jax.Array:
+    """The gradients at x and after the steps of those numbers, one a row."""
 
-    def step(carry: Carry, _: None) -> tuple[Carry, jax.Array]:
-        after = run(program, carry, carry.motion.k + 1)
+    def step(carry: Carry, limit: jax.Array) -> tuple[Carry, jax.Array]:
+        after = run(program, carry, limit)
         return after, tree.ravel(after.motion.point.grad)[0]
 
     start = run(program, begin(program, x), 0)
     first = tree.ravel(start.motion.point.grad)[0][None]
-    _, further = jax.lax.scan(step, start, None, steps)
+    _, further = jax.lax.scan(step, start, steps)
     return jnp.concatenate([first, further])

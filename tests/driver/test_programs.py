@@ -1,41 +1,140 @@
-"""Compiled programs: made once for each objective, and forgotten before they fill the process."""
+"""Compiled programs: made once for each kind of arguments, forgotten before they fill the process, and one
+kernel where they are small."""
 
 import sys
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
+from jax import lax
 
+import jgd
+from jgd.core import compiled as module
 from jgd.core.compiled import compiled
+from jgd.core.kernel import COMPUTED, READ, as_one_kernel, is_small
+from jgd.driver.solve import solve
 
 
 def test_programs_beyond_the_limit_are_forgotten_and_the_others_kept(monkeypatch):
-    monkeypatch.setattr("jgd.core.compiled.KEPT", 3)
+    monkeypatch.setattr(module, "KEPT", 3)
     traced = []
 
-    def plus(n, x):
-        traced.append(n)
-        return x + n
+    def total(x):
+        traced.append(x.size)
+        return jnp.sum(x)
 
-    call = compiled(plus, static_argnums=0)
-    assert [float(call(n, 1.0)) for n in range(10)] == [n + 1.0 for n in range(10)]
-    assert traced == list(range(10))
-    call(9, 1.0)
-    assert traced == list(range(10))
-    call(0, 1.0)
-    assert traced == [*range(10), 0]
+    call = compiled(total)
+    assert [float(call(jnp.ones(n))) for n in range(1, 11)] == list(range(1, 11))
+    assert traced == list(range(1, 11))
+    call(jnp.ones(10))
+    assert traced == list(range(1, 11))
+    call(jnp.ones(1))
+    assert traced == [*range(1, 11), 1]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory maps are counted in Linux's /proc")
-def test_a_new_objective_at_every_call_does_not_use_up_the_memory_maps(monkeypatch):
-    monkeypatch.setattr("jgd.core.compiled.KEPT", 3)
+def test_a_new_program_at_every_call_does_not_use_up_the_memory_maps(monkeypatch):
+    monkeypatch.setattr(module, "KEPT", 3)
 
     def maps() -> int:
         return len(Path("/proc/self/maps").read_text().splitlines())
 
-    call = compiled(lambda n, x: jnp.sin(x).sum() + n, static_argnums=0)
+    call = compiled(lambda x: jnp.sin(x).sum())
     counts = []
-    for n in range(24):
-        call(n, jnp.ones(8))
+    for n in range(1, 25):
+        call(np.ones(n))
         counts.append(maps())
-    assert max(counts[12:]) <= max(counts[:12]) + 4
+    assert max(counts[12:]) <= max(counts[:12]) + 8
+
+
+def whole(fun, *args) -> bool:
+    """Whether XLA is told to make it one kernel."""
+    text = jax.jit(as_one_kernel(fun, set())).lower(*args).as_text()
+    return "xla_cpu_small_call" in text
+
+
+def rosenbrock(x):
+    return jnp.sum((1 - x[:-1]) ** 2 + 100 * (x[1:] - x[:-1] ** 2) ** 2)
+
+
+@pytest.mark.parametrize("method", [None, jgd.lbfgs(), jgd.conjugate_gradient(), jgd.adam(0.01), jgd.bfgs()])
+def test_a_run_on_few_parameters_is_one_kernel(method):
+    program = jgd.minimize(rosenbrock, jnp.zeros(4), method, max_steps=2).program
+    assert whole(solve, program, jnp.zeros(4))
+
+
+@pytest.mark.parametrize(
+    ("fun", "x"),
+    [
+        (jnp.sort, np.ones(4)),
+        (jnp.linalg.eigvalsh, np.eye(4)),
+        (jnp.fft.fft, np.ones(4)),
+        (lambda x: x @ x, np.eye(4)),
+        (lambda x: x.at[jnp.array([0, 2])].add(1.0), np.ones(4)),
+        (lambda x: jax.debug.print("{}", x), np.ones(4)),
+        (lambda x: lax.while_loop(lambda y: y[0] < 3, lambda y: jnp.sort(y) + 1, x), np.ones(4)),
+        (lambda x: lax.complex(x, x), np.ones(4)),
+        (jnp.sin, np.ones(COMPUTED + 1)),
+        (lambda x: x[:2], np.ones(READ + 1)),
+    ],
+    ids=["sort", "lapack", "fft", "matrices", "scatter", "callback", "inner", "complex", "computed", "read"],
+)
+def test_what_cannot_be_in_a_kernel_or_is_large_is_left_apart(fun, x):
+    assert not whole(fun, x)
+    assert not is_small(jax.make_jaxpr(fun)(x).jaxpr)
+
+
+def test_one_kernel_computes_what_many_do():
+    def fun(x, A):
+        def step(carry):
+            k, x = carry
+            return k + 1, jnp.tanh(A @ x) + lax.cumsum(x) / 7 + x[::-1]
+
+        k, x = lax.while_loop(lambda carry: carry[0] < 20, step, (0, x))
+        return {"x": x, "k": k, "largest": jnp.argmax(x), "any": jnp.any(x > 1)}
+
+    x, A = jnp.linspace(-1.0, 1.0, 7), jnp.cos(jnp.arange(49.0)).reshape(7, 7)
+    assert whole(fun, x, A)
+    one, many = compiled(fun)(x, A), jax.jit(fun)(x, A)
+    assert jax.tree.structure(one) == jax.tree.structure(many)
+    for name in many:
+        assert one[name].dtype == many[name].dtype
+        assert np.asarray(one[name]) == pytest.approx(np.asarray(many[name]), rel=1e-12)
+
+
+def test_a_program_that_xla_cannot_make_one_kernel_of_is_compiled_apart_and_remembered(monkeypatch):
+    monkeypatch.setattr("jgd.core.kernel.is_small", lambda jaxpr: True)
+    traced = []
+
+    def fun(A):
+        traced.append(A.shape)
+        return jnp.linalg.eigvalsh(A)
+
+    call = compiled(fun)
+    for _ in range(3):
+        assert np.asarray(call(jnp.diag(jnp.arange(3.0)))) == pytest.approx([0, 1, 2])
+    assert len(traced) <= 2
+
+
+def test_an_error_of_a_program_that_is_not_one_kernel_comes_out_as_it_is():
+    def fail(x):
+        raise ValueError("no value here")
+
+    call = compiled(lambda x: jax.pure_callback(fail, x, x))
+    with pytest.raises(jax.errors.JaxRuntimeError, match="no value here"):
+        jax.block_until_ready(call(jnp.ones(3)))
+
+
+def test_arguments_that_xla_finds_unused_do_no_harm():
+    def fun(x, unused, dead):
+        def step(carry):
+            k, x, dead = carry
+            return k + 1, jnp.sin(x), dead
+
+        return lax.while_loop(lambda carry: carry[0] < 9, step, (0, x, dead))[1]
+
+    args = jnp.ones(3), jnp.zeros(5), np.float64(2.0)
+    assert whole(fun, *args)
+    assert np.asarray(compiled(fun)(*args)) == pytest.approx(np.asarray(fun(*args)), rel=1e-14)

@@ -68,7 +68,7 @@ def no_minimizer(e: Evidence, found: tuple[str, ...]) -> Finding | None:
     """f keeps falling along x itself: it has no minimizer there."""
     if e.broken or found or tree.norm_inf(e.result.x) == 0:
         return None
-    values, slopes = (np.asarray(part, float) for part in ray(e.objective, e.x, 5))
+    values, slopes = (np.asarray(part, float) for part in ray(e.objective, e.x, 2.0 ** np.arange(5)))
     grad_falls = np.all(slopes < 0) or (np.all(slopes <= 0) and slopes[0] < 0)
     if not (
         np.isfinite(values).all() and np.all(np.diff(values) <= 0) and values[1] < values[0] and grad_falls
