@@ -21,6 +21,17 @@ HESSIAN_BLOCK = 128
 """How many columns of a dense Hessian are computed at once: their intermediate results share memory."""
 
 
+def check_dense(n: int, dtype: Any) -> None:
+    """Raise ValueError, with the figure and the way out, if n^2 numbers take more than `HESSIAN_LIMIT`."""
+    needed = n**2 * dtype.itemsize
+    if needed > HESSIAN_LIMIT:
+        raise ValueError(
+            f"A dense Hessian of {n:,} parameters takes {needed / 2**30:,.1f} GiB "
+            f"(limit {HESSIAN_LIMIT / 2**30:.0f} GiB): use a matrix-free method instead, for "
+            "example jgd.lbfgs() or jgd.trust_region_cg(), and for jgd.curvature dense=False."
+        )
+
+
 @partial(jax.jit, static_argnums=(0, 3), inline=True)
 def value_aux_and_grad(fun: Callable, x: Any, args: tuple, has_aux: bool) -> Any:
     """((value, aux), grad) of `fun(x, *args)`; traced once for each function, shape and dtype."""
@@ -112,13 +123,7 @@ class Objective:
         `HESSIAN_LIMIT` bytes.
         """
         n, dtype = tree.size(x), tree.scalar_dtype(x)
-        needed = n**2 * dtype.itemsize
-        if needed > HESSIAN_LIMIT:
-            raise ValueError(
-                f"A dense Hessian of {n:,} parameters takes {needed / 2**30:,.1f} GiB "
-                f"(limit {HESSIAN_LIMIT / 2**30:.0f} GiB): use a matrix-free method instead, for "
-                "example jgd.gradient_descent() or optax.lbfgs(), and for jgd.curvature dense=False."
-            )
+        check_dense(n, dtype)
         product = self.ravelled_hvp(x) if product is None else product
 
         def column(i: jax.Array) -> jax.Array:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jgd.core import tree
-from jgd.core.objective import Objective
+from jgd.core.objective import Objective, check_dense
 from jgd.core.record import record, static
 from jgd.core.types import Info, Point
 from jgd.linalg.dense import times
@@ -132,6 +132,7 @@ class BFGS:
 
     B begins as (s.y/y.y) I of the first pair. Pairs whose s.y is not above rounding are left out. The first
     direction is -grad, at most of length 1. Memory: n^2 numbers. The state is an `Inverse`.
+    Raises ValueError when they would not fit.
     Reference: Nocedal & Wright (2006), Numerical Optimization, eq. 6.17 and 6.20.
     """
 
@@ -140,6 +141,7 @@ class BFGS:
     def init(self, f: Objective, point: Point) -> Inverse:
         """The identity, scaled."""
         x, grad = tree.vector(point.x), tree.vector(point.grad)
+        check_dense(x.size, x.dtype)
         return Inverse(first_scale(grad) * jnp.eye(x.size, dtype=x.dtype), jnp.zeros((), jnp.int32), x, grad)
 
     def __call__(self, f: Objective, p: Point, s: Inverse) -> tuple[Any, Inverse, Info]:

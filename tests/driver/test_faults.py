@@ -146,6 +146,25 @@ def test_fault_9_in_float32_a_large_constant_fools_the_search(method):
     assert np.asarray(with_constant.x) == pytest.approx(np.ones(2), abs=0.05)
 
 
+CURVED = {
+    "lbfgs": jgd.lbfgs(),
+    "bfgs": jgd.bfgs(),
+    "conjugate_gradient": jgd.conjugate_gradient(),
+    "newton_cg": jgd.newton_cg(),
+    "trust_region": jgd.trust_region(),
+    "trust_region_cg": jgd.trust_region_cg(),
+    "default": None,
+}
+
+
+@pytest.mark.parametrize("method", CURVED.values(), ids=CURVED)
+def test_fault_9_what_rounding_does_not_allow_is_said_to_be_the_limit_of_precision(method):
+    """No gradient in float32 meets a gtol of 0: the run ends by itself near the minimum, and says why."""
+    result = jgd.minimize(raised, np.float32(X), method, gtol=0.0, grtol=0.0, max_steps=5_000)
+    assert result.status in (Status.PRECISION_LIMIT, Status.CONVERGED), result
+    assert np.asarray(result.x) == pytest.approx(np.ones(2), abs=0.05)
+
+
 def test_fault_11_an_unstable_dtype_in_the_state_breaks_the_loop():
     """A float64 is added to a float32 of the state at every step."""
 
@@ -184,6 +203,32 @@ def test_fault_13_rejected_trials_are_counted_as_steps():
     assert rejected[1] >= 20
     assert result.work.values == result.steps + 1 + rejected[-1]
     assert result.work.discarded == rejected[-1]
+
+
+DENSE = {
+    "newton": jgd.newton(),
+    "newton_raphson": jgd.newton_raphson(),
+    "trust_region": jgd.trust_region(),
+    "bfgs": jgd.bfgs(),
+    "gauss_newton": jgd.gauss_newton(),
+    "levenberg_marquardt": jgd.levenberg_marquardt(),
+}
+
+
+@pytest.mark.parametrize("method", DENSE.values(), ids=DENSE)
+def test_fault_14_a_matrix_that_does_not_fit_is_asked_for(method):
+    """n^2 numbers for 100,000 parameters are refused in a sentence with the figure and the way out."""
+    fun = jgd.residuals(lambda x: x - 1)
+    with pytest.raises(
+        ValueError, match=r"100,000 parameters takes 74\.5 GiB \(limit 2 GiB\): use a matrix-free"
+    ):
+        jgd.minimize(fun, jnp.zeros(100_000), method)
+
+
+def test_fault_14_the_default_needs_no_matrix():
+    result = jgd.minimize(lambda x: jnp.sum(jnp.cosh(x - 1)), jnp.zeros(100_000))
+    assert result.success
+    assert result.work.hessians == 0
 
 
 def test_fault_15_the_objective_is_traced_over_and_over():
