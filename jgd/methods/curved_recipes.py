@@ -65,7 +65,8 @@ def lbfgs(memory: int = 10, search: Any = None) -> Descent:
     """Limited-memory BFGS: x+ = x - rate B grad f(x), B the inverse Hessian of the last `memory` pairs.
 
     The pairs are s, y, the changes of x and of the gradient at the last steps; rate meets the strong Wolfe
-    conditions (`search`, by default `jgd.wolfe()`), 1 being tried first. Memory: 2 memory + 6 copies of x.
+    conditions (`search`, by default `jgd.wolfe()`), 1 being tried first. A run takes
+    6 memory + 20 copies of x.
 
     Raises TypeError or ValueError for a memory below 1.
     Reference: Liu & Nocedal (1989), On the limited memory BFGS method for large scale optimization.
@@ -91,7 +92,7 @@ def newton_cg(most: int = 100) -> Descent:
     """Newton's method by truncated conjugate gradients: x+ = x + rate d, d ~ -H(x)^-1 grad f(x).
 
     H is never formed: at most `most` products v -> H v a step. Where f bends downward, d goes that way.
-    rate meets the strong Wolfe conditions, 1 being tried first. Memory: 8 copies of x.
+    rate meets the strong Wolfe conditions, 1 being tried first. A run takes 15 copies of x.
     Raises TypeError or ValueError for `most` below 1.
     Reference: Nocedal & Wright (2006), Numerical Optimization, algorithm 7.1.
     """
@@ -121,7 +122,7 @@ def trust_region_cg(radius: Any = None, most: int = 100) -> TrustRegion:
 
     x+ = x + d, d where conjugate gradients on the model leave the radius, meet negative curvature, or have a
     residual of min(1/2, sqrt |grad|) |grad|; at most `most` products v -> H v a trial. `radius` is the first
-    one, by default 1. Trials that failed are counted as rejected. Memory: 8 copies of x.
+    one, by default 1. Trials that failed are counted as rejected. A run takes 15 copies of x.
 
     Raises TypeError or ValueError for numbers that are not positive.
     Reference: Steihaug (1983), The conjugate gradient method and trust regions in large scale optimization.

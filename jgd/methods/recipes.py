@@ -66,6 +66,8 @@ def gradient_descent(learning_rate: Any = None, momentum: Any = None, nesterov: 
       momentum: None for none; else beta in [0, 1), and v <- beta v - grad, x+ = x + rate v.
       nesterov: with momentum, take the gradient at the look-ahead point.
 
+    A run takes 8 copies of x, 11 with momentum or with a search.
+
     Raises:
       TypeError, ValueError: for a rate that is not positive and finite, a momentum outside [0, 1),
         or `nesterov` without a momentum.
@@ -96,7 +98,7 @@ def heavy_ball(learning_rate: Any, momentum: Any = 0.9) -> Descent:
     learning_rate = 4/(sqrt L + sqrt mu)^2 and momentum = ((sqrt kappa - 1)/(sqrt kappa + 1))^2,
     kappa = L/mu. On other convex functions they may cycle for ever. learning_rate="auto" is
     0.7 (1 + sqrt momentum)^2/L with L measured as the run goes; f never rises, and where the velocity leads
-    uphill it is dropped.
+    uphill it is dropped. A run takes 11 copies of x.
 
     Raises TypeError or ValueError for a rate that is not positive or a momentum outside [0, 1).
     Reference: Polyak (1964), Some methods of speeding up the convergence of iteration methods.
@@ -113,6 +115,7 @@ def nesterov(learning_rate: Any, momentum: Any = None) -> Descent:
     (sqrt kappa - 1)/(sqrt kappa + 1); None, the default, lets it grow as (t_k - 1)/t_{k+1}, for convex
     functions. The Point of the run is y, where the gradient is taken. learning_rate="auto" is 1/L with L
     measured as the run goes; f never rises, and where the momentum leads uphill it is dropped.
+    A run takes 12 copies of x.
 
     Raises TypeError or ValueError for a rate that is not positive or a momentum outside [0, 1).
     Reference: Nesterov (1983); Nesterov (2004), Introductory Lectures, scheme 2.2.11.
@@ -146,7 +149,7 @@ def conjugate_gradient(formula: str = "hager-zhang", search: Any = None) -> Desc
 
     `formula` names beta: "hager-zhang", or "polak-ribiere" for its non-negative part. The search is
     strong Wolfe with a slope of at most a tenth. On a quadratic of n variables n steps are enough.
-    Memory: 8 copies of x.
+    A run takes 21 copies of x.
 
     Raises ValueError for another formula.
     Reference: Hager & Zhang (2005), A new conjugate gradient method; Gilbert & Nocedal (1992).
@@ -162,7 +165,8 @@ def adam(
     """Adam, optax's: each coordinate's rate divided by the root of its mean squared gradient.
 
     m <- b1 m + (1 - b1) g, v <- b2 v + (1 - b2) g^2, x+ = x - learning_rate m^ / (sqrt v^ + eps), with
-    m^ = m/(1 - b1^t), v^ = v/(1 - b2^t). `learning_rate` is a positive number or an optax schedule.
+    m^ = m/(1 - b1^t), v^ = v/(1 - b2^t). `learning_rate` is a positive number or an optax schedule. A run
+    takes 14 copies of x.
 
     Raises TypeError or ValueError for a rate that is not positive or decays outside [0, 1).
     Reference: Kingma & Ba (2015), Adam: a method for stochastic optimization, algorithm 1.

@@ -90,6 +90,7 @@ def barzilai_borwein(initial: Any = None, step: str = "long", window: int = 10) 
 
     `step` is "long" (s.s/s.y) or "short" (s.y/y.y). f never rises above the highest of its last `window`
     values; window=1 makes the method monotone. `initial` is the first rate, None for a step of length 1.
+    A run takes 18 copies of x.
     Raises TypeError or ValueError for values out of range.
     """
     if initial is not None:
