@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from jgd.core.kernel import as_one_kernel, kind
+from jgd.core.kernel import as_one_kernel, is_possible, kind
 
 KEPT = 128  # programs of one function
 
@@ -46,7 +46,7 @@ def compiled(fun: Callable) -> Callable:
             traced += 1
             return fun(*args)
 
-        if as_one and jax.default_backend() == "cpu":
+        if as_one and is_possible():
             return jax.jit(as_one_kernel(counted, whole), compiler_options=options())
         return jax.jit(lambda *args: (counted(*args), None), compiler_options=options())
 

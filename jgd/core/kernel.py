@@ -14,6 +14,9 @@ import jax.numpy as jnp
 from jax.experimental.xla_metadata import set_xla_metadata
 from jax.extend.core import jaxpr_as_fun
 
+TRIED = (0, 10)
+"""Older versions of JAX end the process where a program cannot be one kernel, rather than say so."""
+
 COMPUTED = 2048
 """The most entries of an array that is computed entry by entry: XLA shares out larger ones to threads."""
 
@@ -46,6 +49,11 @@ MOST = {**dict.fromkeys(_BY_ENTRY.split(), COMPUTED), **dict.fromkeys(_MOVED.spl
 
 NESTED = frozenset(_NESTED.split())
 """What holds further operations."""
+
+
+def is_possible() -> bool:
+    """Whether this machine and this version of JAX can make one kernel of a program."""
+    return jax.default_backend() == "cpu" and jax.__version_info__ >= TRIED
 
 
 def as_one_kernel(fun: Callable, whole: set[Any]) -> Callable:

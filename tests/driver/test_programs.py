@@ -13,7 +13,7 @@ from jax import lax
 import jgd
 from jgd.core import compiled as module
 from jgd.core.compiled import compiled
-from jgd.core.kernel import COMPUTED, READ, as_one_kernel, is_small
+from jgd.core.kernel import COMPUTED, READ, as_one_kernel, is_possible, is_small
 from jgd.driver.solve import solve
 
 
@@ -49,6 +49,9 @@ def test_a_new_program_at_every_call_does_not_use_up_the_memory_maps(monkeypatch
     assert max(counts[12:]) <= max(counts[:12]) + 8
 
 
+possible = pytest.mark.skipif(not is_possible(), reason="this version of JAX, or a GPU")
+
+
 def whole(fun, *args) -> bool:
     """Whether XLA is told to make it one kernel."""
     text = jax.jit(as_one_kernel(fun, set())).lower(*args).as_text()
@@ -59,6 +62,7 @@ def rosenbrock(x):
     return jnp.sum((1 - x[:-1]) ** 2 + 100 * (x[1:] - x[:-1] ** 2) ** 2)
 
 
+@possible
 @pytest.mark.parametrize("method", [None, jgd.lbfgs(), jgd.conjugate_gradient(), jgd.adam(0.01), jgd.bfgs()])
 def test_a_run_on_few_parameters_is_one_kernel(method):
     program = jgd.minimize(rosenbrock, jnp.zeros(4), method, max_steps=2).program
@@ -86,6 +90,7 @@ def test_what_cannot_be_in_a_kernel_or_is_large_is_left_apart(fun, x):
     assert not is_small(jax.make_jaxpr(fun)(x).jaxpr)
 
 
+@possible
 def test_one_kernel_computes_what_many_do():
     def fun(x, A):
         def step(carry):
@@ -104,6 +109,7 @@ def test_one_kernel_computes_what_many_do():
         assert np.asarray(one[name]) == pytest.approx(np.asarray(many[name]), rel=1e-12)
 
 
+@possible
 def test_a_program_that_xla_cannot_make_one_kernel_of_is_compiled_apart_and_remembered(monkeypatch):
     monkeypatch.setattr("jgd.core.kernel.is_small", lambda jaxpr: True)
     traced = []
@@ -127,6 +133,7 @@ def test_an_error_of_a_program_that_is_not_one_kernel_comes_out_as_it_is():
         jax.block_until_ready(call(jnp.ones(3)))
 
 
+@possible
 def test_arguments_that_xla_finds_unused_do_no_harm():
     def fun(x, unused, dead):
         def step(carry):
