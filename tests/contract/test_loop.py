@@ -15,23 +15,35 @@ from tests.contract.squares import two_squares
 
 STEPS = 20
 EXACT_COUNT = ("gradient_descent", "newton_raphson", "newton")
-LOOPS_INSIDE = ("gradient_descent-armijo", "newton", "optax.lbfgs")
-"""Outside jit their inner loops would be compiled anew at each step; without any jit they are not."""
-MEASURED = ("gradient_descent-auto", "heavy_ball-auto")
-"""Their inner loops are compiled anew at each step."""
+LOOPS_INSIDE = {
+    "gradient_descent-armijo",
+    "gradient_descent-auto",
+    "gradient_descent-wolfe",
+    "gradient_descent-bb",
+    "heavy_ball-auto",
+    "conjugate_gradient",
+    "conjugate_gradient-pr",
+    "lbfgs",
+    "bfgs",
+    "newton_cg",
+    "trust_region",
+    "trust_region_cg",
+    "newton",
+    "optax.lbfgs",
+}
+"""Their steps are compiled: outside jit their inner loops would be compiled anew at each step."""
 
 
 def names(slow):
     return [pytest.param(name, marks=pytest.mark.slow if name in slow else ()) for name in METHODS]
 
 
-@pytest.mark.parametrize("name", names(ALIKE | {*LOOPS_INSIDE, *MEASURED}))
+@pytest.mark.parametrize("name", names(ALIKE))
 def test_the_compiled_run_is_the_plain_loop(name):
     bowl = problem("bowl")
     objective = jgd.Objective(bowl.fun, tuple(map(jnp.asarray, bowl.args)))
     rates, x0 = as_method(method(name, "bowl")), jnp.asarray(bowl.x0)
-    with jax.disable_jit(name in LOOPS_INSIDE):
-        visited = list(islice(points(objective, rates, x0, compiled=False), STEPS + 1))
+    visited = list(islice(points(objective, rates, x0, compiled=name in LOOPS_INSIDE), STEPS + 1))
 
     sizes = np.array([np.max(np.abs(point.grad)) for point in visited])
     level = 1.01 * min(sizes) / sizes[0]
