@@ -22,15 +22,27 @@ from jgd.prepare import prepare
 from jgd.result import Result, Tolerances, Work
 from jgd.resume import resumed, taken_over
 from jgd.rules import MAX_STEPS, rules
+from jgd.told import Told, numbers, told
 
-_start = compiled(solve)
-_go_on = compiled(run)
 _best = compiled(best)
 
 
 @compiled
-def _take_over(before: Program, carry: Carry, program: Program) -> Carry:
-    return run(program, taken_over(before, carry, program), MOST)
+def _start(program: Program, x0: Any, limit: Any) -> Any:
+    carry = solve(program, x0, limit)
+    return carry, numbers(carry)
+
+
+@compiled
+def _go_on(program: Program, carry: Carry, limit: Any) -> Any:
+    carry = run(program, carry, limit)
+    return carry, numbers(carry)
+
+
+@compiled
+def _take_over(before: Program, carry: Carry, program: Program) -> Any:
+    carry = run(program, taken_over(before, carry, program), MOST)
+    return carry, numbers(carry)
 
 
 GIVES_WAY = (Status.RUNNING, Status.SEARCH_FAILED, Status.STALLED, Status.PRECISION_LIMIT)
@@ -134,35 +146,35 @@ def minimize(
             origin, x0 = (f"Went on from step {start.steps:,} of an earlier run.",), start.x0
     chosen = stages[0].why
     limit = MOST if stages[0].steps is None else stages[0].steps
-    carry = _start(program, x0, limit) if carry is None else _go_on(program, carry, MOST)
+    if carry is None:
+        carry, read = _start(program, x0, limit)
+    else:
+        carry, read = _go_on(program, carry, MOST)
+    ended = told(read)
     for stage, following in zip(stages[1:], programs[1:], strict=True):
-        if _status(carry) not in GIVES_WAY:
+        if ended.status not in GIVES_WAY:
             break
-        origin, chosen = (*origin, _handed_over(program, carry, stage)), ""
-        program, carry = following, _take_over(program, carry, following)
-    carry.status.block_until_ready()
+        origin, chosen = (*origin, _handed_over(program, ended, stage)), ""
+        carry, read = _take_over(program, carry, following)
+        program, ended = following, told(read)
     best_motion = carry.motion
-    if float(carry.motion.best_value) < float(carry.motion.point.value):
+    if ended.best_value < ended.value:
         best_motion = jax.block_until_ready(_best(program, carry))
         discarded = np.asarray(carry.discarded) + np.asarray(best_motion.counts)
         carry = dataclasses.replace(carry, best_origin=best_motion.at, discarded=jnp.asarray(discarded))
+        ended = ended._replace(discarded=discarded.tolist())
     elapsed, compiling = time.perf_counter() - began, compile_seconds(began)
     seconds = (compiling, elapsed - compiling)
-    return _result(program, carry, best_motion, tolerances, seconds, x0, origin, chosen)
+    return _result(program, carry, ended, best_motion, tolerances, seconds, x0, origin, chosen)
 
 
-def _status(carry: Carry) -> Status:
-    """The status once it is there; other threads run meanwhile, which reading a value may not let them."""
-    return Status(int(carry.status.block_until_ready()))
-
-
-def _handed_over(program: Program, carry: Carry, stage: Stage) -> str:
+def _handed_over(program: Program, ended: Told, stage: Stage) -> str:
     """What is said of a method that another one takes over from."""
-    status, steps = _status(carry), int(carry.motion.k)
-    ended = "had used up its share of steps" if status == Status.RUNNING else f"ended with {status.name}"
+    spent = ended.status == Status.RUNNING
+    how = "had used up its share of steps" if spent else f"ended with {ended.status.name}"
     return (
-        f"{method_name(program.method)} {ended} at step {steps:,}, with max |gradient| "
-        f"{float(carry.grad_norm):.3g}: {method_name(stage.method)} went on, since {stage.why}."
+        f"{method_name(program.method)} {how} at step {ended.steps:,}, with max |gradient| "
+        f"{ended.grad_norm:.3g}: {method_name(stage.method)} went on, since {stage.why}."
     )
 
 
@@ -177,6 +189,7 @@ def _check_left(steps: int, max_steps: int) -> None:
 def _result(
     program: Program,
     carry: Carry,
+    ended: Told,
     best_motion: Motion,
     tolerances: dict[str, float],
     seconds: tuple[float, float],
@@ -185,21 +198,21 @@ def _result(
     chosen: str,
 ) -> Result:
     motion = carry.motion
-    values, grads, hvps, hessians, rejected = np.asarray(motion.counts).tolist()
-    again_values, again_grads, again_hvps, again_hessians, _ = np.asarray(carry.discarded).tolist()
-    first_grad_norm = float(carry.memory[0][0])
+    values, grads, hvps, hessians, rejected = ended.counts
+    again_values, again_grads, again_hvps, again_hessians, _ = ended.discarded
+    best_step = ended.steps if best_motion is motion else int(best_motion.k)
     return Result(
         x=motion.point.x,
         value=motion.point.value,
         grad=motion.point.grad,
         aux=motion.point.aux,
-        grad_norm=float(carry.grad_norm),
-        status=_status(carry),
-        steps=int(motion.k),
+        grad_norm=ended.grad_norm,
+        status=ended.status,
+        steps=ended.steps,
         best_x=best_motion.point.x,
         best_value=best_motion.point.value,
-        best_step=int(best_motion.k),
-        first_value=float(carry.first_value),
+        best_step=best_step,
+        first_value=ended.first_value,
         work=Work(
             values + again_values,
             grads + again_grads,
@@ -208,7 +221,7 @@ def _result(
             discarded=rejected + again_values,
         ),
         tolerances=Tolerances(
-            grad=float(tolerances["gtol"] + tolerances["grtol"] * first_grad_norm), **tolerances
+            grad=float(tolerances["gtol"] + tolerances["grtol"] * ended.first_grad_norm), **tolerances
         ),
         method=method_name(program.method),
         dtype=str(tree.dtype(motion.point.x)),

@@ -1,5 +1,6 @@
 """Which method is taken where none is named, and which one goes on where it fails."""
 
+from functools import cache
 from typing import Any, NamedTuple
 
 from jgd.core.words import plural
@@ -20,6 +21,7 @@ class Stage(NamedTuple):
     why: str
 
 
+@cache
 def stages(parameters: int) -> tuple[Stage, ...]:
     """The methods for a number of parameters, in their order; the last one has all steps that are left."""
     if parameters <= DENSE:
