@@ -1,7 +1,7 @@
-"""The unconstrained problems of sif2jax (CUTEst in JAX), by name.
+"""The unconstrained problems of sif2jax (CUTEst in JAX), and More, Garbow & Hillstrom's, by name.
 
-Only that part of the package is imported: the rest takes most of a minute and holds nothing unconstrained.
-What the package expects of its problems is not used, since it is wrong for many.
+Of sif2jax only that part is imported: the rest takes most of a minute and holds nothing unconstrained. What
+it expects of its problems is not used, since it is wrong for many.
 """
 
 import hashlib
@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -17,11 +18,41 @@ from typing import Any
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
+from jgd.problems import PROBLEMS
+
+MGH = "mgh/"
+"""How the names of More, Garbow & Hillstrom's begin."""
+
 PACKAGE = "sif2jax.cutest._unconstrained_minimisation"
 
 
+@dataclass(frozen=True)
+class Known:
+    """A problem of the library in the form of sif2jax's."""
+
+    fun: Callable
+    y0: Any
+    args: tuple
+
+    def objective(self, x: Any, args: tuple) -> Any:
+        """The function."""
+        return self.fun(x, *args)
+
+
 @cache
-def problems() -> dict[str, Any]:
+def mgh() -> dict[str, Known]:
+    """The 35 problems of More, Garbow & Hillstrom (1981), in their order."""
+    made = {name: factory() for name, factory in PROBLEMS.items() if name.startswith(MGH)}
+    return {name: Known(one.fun, one.x0, one.args) for name, one in made.items()}
+
+
+def named(name: str) -> Any:
+    """The problem of that name."""
+    return (mgh() if name.startswith(MGH) else cutest())[name]
+
+
+@cache
+def cutest() -> dict[str, Any]:
     """Name -> problem, in the order of their number of variables, then of their names."""
     _only_unconstrained()
     found = {

@@ -1,6 +1,6 @@
 """jgd and its peers on the unconstrained problems of CUTEst, as sif2jax writes them.
 
-    python -m experiments.benchmarks.cutest run FILE [--contenders A,B] [--problems X,Y] [--settings own]
+    python -m experiments.benchmarks.cutest run FILE [--contenders A,B] [--problems X,Y] [--settings own] [--mgh]
     python -m experiments.benchmarks.cutest report FILE [FILE ...] [--figures FOLDER]
 
 Settings: `own` leaves every contender its defaults, `raised` gives it 100,000 steps and a gradient tolerance
@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> None:
     import jax
 
     jax.config.update("jax_enable_x64", True)
-    from experiments.benchmarks.collection import problems, size
+    from experiments.benchmarks.collection import cutest, mgh, size
     from experiments.benchmarks.contenders import CONTENDERS
 
     names = options.contenders.split(",") if options.contenders else list(CONTENDERS)
@@ -39,11 +39,11 @@ def run(options: argparse.Namespace) -> None:
         raise SystemExit(
             f"--contenders: there is no {', '.join(unknown)}; known are {', '.join(CONTENDERS)}."
         )
-    sizes = {name: size(problem) for name, problem in problems().items()}
+    sizes = {name: size(problem) for name, problem in (mgh if options.mgh else cutest)().items()}
     chosen = options.problems.split(",") if options.problems else list(sizes)
     strange = [name for name in chosen if name not in sizes]
     if strange:
-        raise SystemExit(f"--problems: sif2jax has no unconstrained problem {', '.join(strange)}.")
+        raise SystemExit(f"--problems: there is no {', '.join(strange)} among {len(sizes)}.")
     if not set(options.settings.split(",")) <= set(SETTINGS):
         raise SystemExit(f"--settings: known are {', '.join(SETTINGS)}, got {options.settings}.")
     precision = "float32" if options.float32 else "float64"
@@ -101,6 +101,7 @@ def main(arguments: list[str] | None = None) -> None:
     one.add_argument("--contenders", help="names by commas; all if not given")
     one.add_argument("--problems", help="names by commas; all if not given")
     one.add_argument("--settings", default="raised,own", help=f"some of {', '.join(SETTINGS)}")
+    one.add_argument("--mgh", action="store_true", help="More, Garbow & Hillstrom's problems instead")
     one.add_argument("--float32", action="store_true", help="in float32, without x64")
     one.add_argument("--limit", type=float, default=20.0, help="seconds for a first call")
     one.add_argument("--largest", type=int, default=10_000, help="the most variables")

@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from experiments.benchmarks.collection import is_for_tuning
+from experiments.benchmarks.collection import MGH, is_for_tuning
 
 UNBOUNDED = -1e20
 TAU = {"float64": 1e-6, "float32": 1e-3}
 GTOL = 1e-5
+STARTS = (1.0, 10.0, 100.0)
 
 Run = dict[str, Any]
 Group = tuple[str, str]
@@ -125,6 +126,28 @@ def ratios(found: dict[Group, dict[str, Outcome]], reference: Group) -> list[str
     return rows
 
 
+def starts(runs: list[Run]) -> list[str]:
+    """How many of More, Garbow & Hillstrom's problems are solved from x0, 10 x0 and 100 x0.
+
+    Solved is the same for all starts: f at most (f at x0 - f_best) tau above f_best.
+    """
+    some = [run for run in runs if run["problem"].startswith(MGH) and "f" in run]
+    names = {run["problem"] for run in some}
+    best = {name: min(run["f"] for run in some if run["problem"] == name) for name in names}
+    first = {run["problem"]: run["f0"] for run in some if run["scale"] == 1}
+    counts: dict[Group, dict[float, int]] = defaultdict(lambda: dict.fromkeys(STARTS, 0))
+    for run in some:
+        name = run["problem"]
+        level = best[name] + TAU[run["precision"]] * (first[name] - best[name])
+        ended = run["f"] <= level and "error" not in run
+        counts[run["contender"], run["setting"]][run["scale"]] += ended
+    head = "".join(f"{f'{scale:g} x0':>9}" for scale in STARTS)
+    rows = [f"{'contender':28}{'setting':8}{head}  of {len(names)}"]
+    for group, by in sorted(counts.items(), key=lambda item: -sum(item[1].values())):
+        rows.append(f"{group[0]:28}{group[1]:8}" + "".join(f"{by[scale]:9}" for scale in STARTS))
+    return rows
+
+
 def figures(found: dict[Group, dict[str, Outcome]], groups: list[Group], folder: Path) -> None:
     """The performance profile of time until solved and the data profile of evaluations."""
     import matplotlib.pyplot as plt
@@ -157,6 +180,9 @@ def figures(found: dict[Group, dict[str, Outcome]], groups: list[Group], folder:
 
 def report(runs: list[Run], folder: Path | None) -> None:
     """Print everything; draw the figures if there is a folder for them."""
+    if any(run["problem"].startswith(MGH) for run in runs):
+        print("\n".join(starts(runs)) + "\n")
+    runs = [run for run in runs if not run["problem"].startswith(MGH)]
     aside = unbounded(runs)
     print(f"set aside, unbounded below: {', '.join(aside) or 'none'}")
     for precision in ("float64", "float32"):

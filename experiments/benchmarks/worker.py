@@ -13,14 +13,14 @@ WATCH = 2.0
 """The watched run may take so many times the limit; without it the whole run's time and work stand for it."""
 
 
-def work(connection: Any, wide: bool) -> None:
-    """The worker: make the runs that it is told of until the pipe closes."""
+def work(connection: Any, wide: bool, problem: str) -> None:
+    """The worker: load the collection of a problem, then make the runs that it is told of."""
     import jax
 
     jax.config.update("jax_enable_x64", wide)
-    from experiments.benchmarks.collection import problems
+    from experiments.benchmarks.collection import named
 
-    problems()
+    named(problem)
     connection.send("ready")
     while True:
         task = connection.recv()
@@ -38,11 +38,11 @@ def _where(error: BaseException) -> str:
 
 def _made(task: dict[str, Any], watch: bool) -> tuple[Any, Any, Any]:
     """The compiled run, its start, and the watched function if it is watched."""
-    from experiments.benchmarks.collection import objective, problems
+    from experiments.benchmarks.collection import named, objective
     from experiments.benchmarks.contenders import CONTENDERS
     from experiments.benchmarks.watch import Watched
 
-    fun, x0 = objective(problems()[task["problem"]])
+    fun, x0 = objective(named(task["problem"]))
     seen = Watched(fun) if watch else None
     cap = None if task["setting"] == "own" else CAP
     solve = CONTENDERS[task["contender"]](fun if seen is None else seen.fun, x0.size, cap)
@@ -54,7 +54,7 @@ def _first(task: dict[str, Any]) -> dict[str, Any]:
     import jax
     import numpy as np
 
-    from experiments.benchmarks.collection import objective, problems
+    from experiments.benchmarks.collection import named, objective
 
     solve, x0, _ = _made(task, watch=False)
     began = time.perf_counter()
@@ -66,7 +66,7 @@ def _first(task: dict[str, Any]) -> dict[str, Any]:
         began = time.perf_counter()
         jax.block_until_ready(solve(x0)[0])
         warm.append(time.perf_counter() - began)
-    evaluate = jax.jit(jax.value_and_grad(objective(problems()[task["problem"]])[0]))
+    evaluate = jax.jit(jax.value_and_grad(objective(named(task["problem"]))[0]))
     (start, start_grad), (value, grad) = evaluate(x0), evaluate(jax.numpy.asarray(x, x0.dtype))
     return {
         "said": said,
@@ -105,11 +105,11 @@ class Worker:
     def __init__(self, wide: bool) -> None:
         self.wide, self.process = wide, None
 
-    def _started(self) -> Any:
+    def _started(self, problem: str) -> Any:
         if self.process is None or not self.process.is_alive():
             context = multiprocessing.get_context("spawn")
             self.connection, theirs = context.Pipe()
-            self.process = context.Process(target=work, args=(theirs, self.wide), daemon=True)
+            self.process = context.Process(target=work, args=(theirs, self.wide, problem), daemon=True)
             self.process.start()
             theirs.close()
             self.connection.recv()
@@ -124,7 +124,7 @@ class Worker:
 
     def run(self, task: dict[str, Any], limit: float) -> dict[str, Any]:
         """The outcome of one task; a part that takes too long or dies ends the worker."""
-        connection, outcome = self._started(), {}
+        connection, outcome = self._started(task["problem"]), {}
         connection.send(task)
         for allowed in (2 * limit + 2, WATCH * limit):
             if not connection.poll(allowed):

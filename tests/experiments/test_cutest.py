@@ -73,6 +73,22 @@ def test_a_report_is_printed_and_drawn(tmp_path, capsys):
     assert (tmp_path / "data.png").stat().st_size > 5000
 
 
+def test_from_starts_far_off_a_problem_is_solved_at_the_level_of_the_near_one(capsys):
+    far = {"scale": 100.0, "f0": 1e12}
+    runs = [
+        line("jgd", "mgh/wood", 0.0),
+        line("jgd", "mgh/wood", 1e-6, **far),
+        line("peer", "mgh/wood", 9e-6),
+        line("peer", "mgh/wood", 1.0, **far),
+        {**line("late", "mgh/wood", 0.0), "error": "time-out"},
+    ]
+    report(runs, None)
+    rows = {row.split()[0]: row.split()[2:] for row in capsys.readouterr().out.splitlines() if row}
+    assert rows["jgd"] == ["1", "0", "1"]
+    assert rows["peer"] == ["1", "0", "0"]
+    assert rows["late"] == ["0", "0", "0"]
+
+
 def rosenbrock(x):
     return jnp.sum((1 - x[:-1]) ** 2 + 100 * (x[1:] - x[:-1] ** 2) ** 2)
 
@@ -117,7 +133,7 @@ class Silent:
 
 def test_a_run_that_takes_too_long_is_a_time_out_and_ends_its_worker():
     worker = Worker(wide=True)
-    worker._started = Silent
+    worker._started = lambda problem: Silent()
     assert worker.run({"problem": "A"}, 1.0) == {"error": "time-out"}
     assert worker.process is None
 
