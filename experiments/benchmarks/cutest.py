@@ -1,10 +1,11 @@
 """jgd and its peers on the unconstrained problems of CUTEst, as sif2jax writes them.
 
-    python -m experiments.benchmarks.cutest run FILE [--contenders A,B] [--problems X,Y] [--settings own] [--mgh]
+    python -m experiments.benchmarks.cutest run FILE [--contenders A,B] [--problems X,Y] [--settings own]
     python -m experiments.benchmarks.cutest report FILE [FILE ...] [--figures FOLDER]
 
 Settings: `own` leaves every contender its defaults, `raised` gives it 100,000 steps and a gradient tolerance
-of 1e-5, `quick` is the same without the watched run. The problems come with `pip install sif2jax`.
+of 1e-5, `quick` is the same without the watched run. The problems come with `pip install sif2jax`;
+`--mgh` takes the 35 of More, Garbow & Hillstrom instead, `--start-scale 10` starts from 10 x0.
 
 `run` writes one JSON line a run to FILE and goes on where it stopped: what has a line is not run again. Each
 run is made in a worker process under a time limit, first with all compiling (its time is the first call's),
