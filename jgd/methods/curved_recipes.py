@@ -120,12 +120,14 @@ def trust_region(radius: Any = None) -> TrustRegion:
 def trust_region_cg(radius: Any = None, most: int = 100) -> TrustRegion:
     """Trust region by truncated conjugate gradients, for any number of parameters: H is never formed.
 
-    x+ = x + d, d where conjugate gradients on the model leave the radius, meet negative curvature, or have a
-    residual of min(1/2, sqrt |grad|) |grad|; at most `most` products v -> H v a trial. `radius` is the first
-    one, by default 1. Trials that failed are counted as rejected. A run takes 15 copies of x.
+    x+ = x + d, d where conjugate gradients on the model have a residual of min(1/2, sqrt |grad|) |grad|;
+    where they leave the radius or meet negative curvature, the minimum in a larger Krylov space. At most
+    `most` + 10 products v -> H v a trial. `radius` is the first one, by default 1. Trials that failed are
+    counted as rejected. A run takes 27 copies of x.
 
     Raises TypeError or ValueError for numbers that are not positive.
-    Reference: Steihaug (1983), The conjugate gradient method and trust regions in large scale optimization.
+    Reference: Steihaug (1983), The conjugate gradient method and trust regions in large scale optimization;
+    Gould, Lucidi, Roma & Toint (1999), Solving the trust-region subproblem using the Lanczos method.
     """
     return _trusted(Truncated(check.whole("most", most)), radius, "trust_region_cg")
 

@@ -15,6 +15,7 @@ from jgd.core.status import Status
 from jgd.core.types import Info, Point, Step
 from jgd.linalg.dense import times
 from jgd.linalg.free import among, part, reduced
+from jgd.linalg.krylov import beyond
 from jgd.linalg.region import within_radius
 from jgd.linalg.symmetric import eigh
 from jgd.linalg.truncated import forcing, steihaug
@@ -65,10 +66,11 @@ class Exact:
 
 @record
 class Truncated:
-    """The end of truncated conjugate gradients on the model, by Hessian-vector products alone.
+    """Truncated conjugate gradients on the model, by Hessian-vector products alone.
 
     They end at a residual of min(1/2, sqrt |grad|) |grad|, at the radius, at negative curvature or
-    after `most` products. Memory: 5 copies of x.
+    after `most` products; where they end on the boundary early, the model is minimized in a larger Krylov
+    space. Memory: 18 copies of x.
     """
 
     most: int = static(default=100)
@@ -88,6 +90,7 @@ class Truncated:
         g = part(tree.vector(p.grad), free)
         product = among(self.curvature(f, p.x), free)
         ended = steihaug(product, g, radius, forcing(g), min(self.most, 2 * g.size))
+        ended = beyond(product, g, radius, ended)
         return ended.d, jnp.linalg.norm(ended.d), ended.decrease, ended.products
 
     def promise(self, f: Objective, p: Point, seen: Any, move: jax.Array) -> tuple[jax.Array, int]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import jgd
+from jgd.linalg import krylov
 from jgd.linalg.region import within_radius
 from jgd.linalg.symmetric import TINY, eigh
 from jgd.linalg.truncated import steihaug
@@ -19,6 +20,66 @@ within_radius, decomposed = jax.jit(within_radius), jax.jit(eigh)
 @partial(jax.jit, static_argnames="most")
 def conjugate_gradients(H, g, radius, tolerance, most=50):
     return steihaug(lambda v: H @ v, g, radius, tolerance, most)
+
+
+@partial(jax.jit, static_argnames="most")
+def krylov_minimum(H, g, radius, count, most):
+    return krylov.on_boundary(lambda v: H @ v, g, radius, count, most)
+
+
+@jax.jit
+def beyond(H, g, radius):
+    ended = steihaug(lambda v: H @ v, g, radius, 1e-3 * jnp.linalg.norm(g), 50)
+    return ended, krylov.beyond(lambda v: H @ v, g, radius, ended)
+
+
+def indefinite(n, seed):
+    rng = np.random.default_rng(seed)
+    basis, _ = np.linalg.qr(rng.standard_normal((n, n)))
+    values = np.concatenate([rng.uniform(-3, -1, n // 3), 10 ** rng.uniform(-2, 2, n - n // 3)])
+    return basis * values @ basis.T, rng.standard_normal(n)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 9])
+@pytest.mark.parametrize("radius", [1e-3, 1.0, 50.0])
+def test_in_the_whole_krylov_space_the_minimum_on_the_boundary_is_the_global_one(n, radius):
+    for seed in range(5):
+        H, g = indefinite(n, seed) if n > 2 else (-np.eye(n), np.arange(1.0, n + 1))
+        values, vectors = decomposed(H)
+        best = model(H, g, vectors @ within_radius(values, g @ vectors, radius))
+        d, decrease = krylov_minimum(H, g, radius, n, n)
+        assert np.linalg.norm(d) <= radius * (1 + 1e-12)
+        assert decrease == pytest.approx(-float(model(H, g, d)), rel=1e-9)
+        assert model(H, g, d) <= 0.95 * best
+        assert model(H, g, d) >= best * (1 + 1e-9)
+
+
+def test_inside_the_radius_it_is_newtons_step():
+    H, g = np.diag([1.0, 2.0, 5.0]), np.array([1.0, -1.0, 2.0])
+    d, decrease = krylov_minimum(H, g, 10.0, 3, 3)
+    assert np.asarray(d) == pytest.approx(-g / np.diag(H), rel=1e-12)
+    assert decrease == pytest.approx(float(g @ np.linalg.solve(H, g)) / 2)
+
+
+def test_beyond_the_first_meeting_with_the_boundary_the_model_is_lower():
+    lower = 0
+    for seed in range(20):
+        H, g = indefinite(40, seed)
+        first, further = beyond(H, g, 2.0)
+        assert further.decrease >= first.decrease
+        assert further.decrease == pytest.approx(-float(model(H, g, further.d)), rel=1e-9)
+        assert np.linalg.norm(further.d) <= 2.0 * (1 + 1e-9)
+        extra = int(further.products - first.products)
+        assert extra == min(krylov.KEPT, krylov.FURTHER * int(first.products))
+        lower += bool(further.decrease > 1.05 * first.decrease)
+    assert lower >= 15
+
+
+def test_a_step_inside_the_radius_takes_no_further_products():
+    H, g = np.diag(np.linspace(1.0, 9.0, 6)), np.ones(6)
+    first, further = beyond(H, g, 100.0)
+    assert further.products == first.products
+    assert np.array_equal(first.d, further.d)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, TINY, TINY + 1, 20])

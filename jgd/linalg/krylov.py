@@ -1,0 +1,140 @@
+"""The minimum of a quadratic model within a radius, in the Krylov space of its gradient."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jgd.linalg.dense import times
+from jgd.linalg.truncated import Ended
+
+KEPT = 10
+"""The largest dimension of the Krylov space, and how many vectors are kept."""
+
+FURTHER = 3
+"""The dimension is so many times that in which conjugate gradients met the boundary."""
+
+NEAR = 0.98
+"""The minimum on the boundary may have so small a part of the radius for its length."""
+
+HALVINGS = 60
+
+
+def beyond(product: Callable[[jax.Array], jax.Array], g: jax.Array, radius: jax.Array, ended: Ended) -> Ended:
+    """`ended`, or where it is on the boundary, what minimizes the model in a larger Krylov space, if lower.
+
+    Conjugate gradients end where they meet the boundary or negative curvature, and may have seen little of
+    the model by then. It takes up to `KEPT` products v -> H v and `KEPT` + 3 copies of g.
+    """
+    most = min(KEPT, g.size)
+    count = jnp.minimum(FURTHER * ended.products, most)
+    early = (jnp.linalg.norm(ended.d) > 0.99 * radius) & (ended.products < count)
+
+    def further() -> Ended:
+        d, decrease = on_boundary(product, g, radius, count, most)
+        lower = decrease > ended.decrease
+        return Ended(
+            jnp.where(lower, d, ended.d),
+            jnp.where(lower, decrease, ended.decrease),
+            ended.products + count,
+            ended.indefinite,
+        )
+
+    return lax.cond(early, further, lambda: ended)
+
+
+def on_boundary(
+    product: Callable[[jax.Array], jax.Array], g: jax.Array, radius: jax.Array, count: jax.Array, most: int
+) -> tuple[jax.Array, jax.Array]:
+    """The d = Q h that minimizes g.d + d.Hd/2 over |d| <= radius, and the decrease that the model promises.
+
+    Q are `count` <= `most` Lanczos vectors of H that begin with g, so that the model is tridiagonal in h:
+    (T + shift I) h = -|g| e1 with the least shift for which h is short enough, found by halving an interval.
+
+    Reference: Gould, Lucidi, Roma & Toint (1999), Solving the trust-region subproblem using the Lanczos
+    method, section 5.
+    """
+    basis, diagonal, beside = _lanczos(product, g, count, most)
+    size = jnp.linalg.norm(g)
+    h = _within(diagonal, beside, size, radius)
+    image = diagonal * h + beside * jnp.roll(h, -1) + jnp.roll(beside, 1) * jnp.roll(h, 1)
+    return times(h, basis), -(size * h[0] + times(h, image) / 2)
+
+
+def _lanczos(product: Callable, g: jax.Array, count: jax.Array, most: int) -> tuple[jax.Array, ...]:
+    """The basis (most, n), T's diagonal and what stands beside it; rows that are not needed are I's."""
+    size = jnp.linalg.norm(g)
+
+    def going(carry: tuple) -> jax.Array:
+        j, _, _, gamma, largest, *_ = carry
+        return (j < count) & (gamma > jnp.finfo(g.dtype).eps * largest)
+
+    def step(carry: tuple) -> tuple:
+        j, q, before, gamma, largest, basis, diagonal, beside = carry
+        basis = lax.dynamic_update_index_in_dim(basis, q, j, 0)
+        image = product(q) - jnp.where(j > 0, gamma, 0) * before
+        alpha = times(q, image)
+        image = image - alpha * q
+        following = jnp.linalg.norm(image)
+        diagonal = lax.dynamic_update_index_in_dim(diagonal, alpha, j, 0)
+        last = (j + 1 >= count) | (j + 1 >= most)
+        beside = lax.dynamic_update_index_in_dim(beside, jnp.where(last, 0, following), j, 0)
+        largest = jnp.maximum(largest, jnp.maximum(jnp.abs(alpha), following))
+        scaled = image / jnp.where(following > 0, following, 1)
+        return j + 1, scaled, q, following, largest, basis, diagonal, beside
+
+    zero = jnp.zeros((), jnp.int32)
+    rows = jnp.zeros(most, g.dtype)
+    start = (zero, g / size, jnp.zeros_like(g), jnp.ones_like(size), jnp.zeros_like(size))
+    basis = jnp.zeros((most, g.size), g.dtype)
+    *_, basis, diagonal, beside = lax.while_loop(going, step, (*start, basis, rows + 1, rows))
+    return basis, diagonal, beside
+
+
+def _within(diagonal: jax.Array, beside: jax.Array, size: jax.Array, radius: jax.Array) -> jax.Array:
+    """The h with (T + shift I) h = -size e1 that is at most `radius` long."""
+    right = jnp.zeros_like(diagonal).at[0].set(-size)
+
+    def solved(shift: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """h, and whether T + shift I is positive definite."""
+
+        def down(carry: tuple, row: tuple) -> tuple[tuple, tuple]:
+            pivot, y, b = carry
+            a, following, c = row
+            ratio = b / pivot
+            pivot, y = a + shift - ratio * b, following - ratio * y
+            return (pivot, y, c), (pivot, y)
+
+        one = jnp.ones_like(size)
+        _, (pivots, ys) = lax.scan(down, (one, 0 * one, 0 * one), (diagonal, right, beside))
+
+        def up(after: jax.Array, row: tuple) -> tuple[jax.Array, jax.Array]:
+            pivot, y, b = row
+            h = (y - b * after) / pivot
+            return h, h
+
+        _, h = lax.scan(up, 0 * one, (pivots, ys, beside), reverse=True)
+        return h, jnp.all(pivots > 0)
+
+    bound = jnp.max(jnp.abs(diagonal)) + 2 * jnp.max(jnp.abs(beside))
+
+    def going(carry: tuple) -> jax.Array:
+        _, _, h, count = carry
+        return (jnp.linalg.norm(h) < NEAR * radius) & (count < HALVINGS)
+
+    def halve(carry: tuple) -> tuple:
+        low, high, h, count = carry
+        middle = (low + high) / 2
+        trial, positive = solved(middle)
+        short = positive & (jnp.linalg.norm(trial) <= radius)
+        low, high = jnp.where(short, low, middle), jnp.where(short, middle, high)
+        return low, high, jnp.where(short, trial, h), count + 1
+
+    zero = jnp.zeros_like(size)
+    high = bound + size / radius
+    unshifted, positive = solved(zero)
+    inside = positive & (jnp.linalg.norm(unshifted) <= radius)
+    start = (zero, high, solved(high)[0], jnp.zeros((), jnp.int32))
+    _, _, h, _ = lax.while_loop(lambda c: going(c) & ~inside, halve, start)
+    return jnp.where(inside, unshifted, h)
