@@ -18,7 +18,7 @@ FURTHER = 3
 NEAR = 0.98
 """The minimum on the boundary may have so small a part of the radius for its length."""
 
-HALVINGS = 60
+TRIALS = 60
 
 
 def beyond(product: Callable[[jax.Array], jax.Array], g: jax.Array, radius: jax.Array, ended: Ended) -> Ended:
@@ -50,7 +50,7 @@ def on_boundary(
     """The d = Q h that minimizes g.d + d.Hd/2 over |d| <= radius, and the decrease that the model promises.
 
     Q are `count` <= `most` Lanczos vectors of H that begin with g, so that the model is tridiagonal in h:
-    (T + shift I) h = -|g| e1 with the least shift for which h is short enough, found by halving an interval.
+    (T + shift I) h = -|g| e1 with the least shift for which h is short enough.
 
     Reference: Gould, Lucidi, Roma & Toint (1999), Solving the trust-region subproblem using the Lanczos
     method, section 5.
@@ -93,48 +93,59 @@ def _lanczos(product: Callable, g: jax.Array, count: jax.Array, most: int) -> tu
 
 
 def _within(diagonal: jax.Array, beside: jax.Array, size: jax.Array, radius: jax.Array) -> jax.Array:
-    """The h with (T + shift I) h = -size e1 that is at most `radius` long."""
-    right = jnp.zeros_like(diagonal).at[0].set(-size)
+    """The h with (T + shift I) h = -size e1 that is at most `radius` long.
 
-    def solved(shift: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """h, and whether T + shift I is positive definite."""
-
-        def down(carry: tuple, row: tuple) -> tuple[tuple, tuple]:
-            pivot, y, b = carry
-            a, following, c = row
-            ratio = b / pivot
-            pivot, y = a + shift - ratio * b, following - ratio * y
-            return (pivot, y, c), (pivot, y)
-
-        one = jnp.ones_like(size)
-        _, (pivots, ys) = lax.scan(down, (one, 0 * one, 0 * one), (diagonal, right, beside))
-
-        def up(after: jax.Array, row: tuple) -> tuple[jax.Array, jax.Array]:
-            pivot, y, b = row
-            h = (y - b * after) / pivot
-            return h, h
-
-        _, h = lax.scan(up, 0 * one, (pivots, ys, beside), reverse=True)
-        return h, jnp.all(pivots > 0)
-
-    bound = jnp.max(jnp.abs(diagonal)) + 2 * jnp.max(jnp.abs(beside))
+    1/|h| is nearly linear in the shift: trials are those of the secant where it stays inside the known
+    bounds, else halve them. At first they are size/radius less the largest and the least eigenvalue, by
+    Gershgorin's circles.
+    """
+    right = jnp.where(jnp.arange(diagonal.size) == 0, -size, jnp.zeros_like(size))
+    aim = 0.99 * radius
+    zero, count = jnp.zeros_like(size), jnp.zeros((), jnp.int32)
+    reach = beside + jnp.roll(beside, 1)
+    least = size / radius - jnp.max(diagonal + reach)
+    low = jnp.maximum(jnp.maximum(least, -jnp.min(diagonal)), 0)
+    high = jnp.maximum(size / aim - jnp.min(diagonal - reach), low)
 
     def going(carry: tuple) -> jax.Array:
-        _, _, h, count = carry
-        return (jnp.linalg.norm(h) < NEAR * radius) & (count < HALVINGS)
+        *_, near, count = carry
+        return ~near & (count < TRIALS)
 
-    def halve(carry: tuple) -> tuple:
-        low, high, h, count = carry
-        middle = (low + high) / 2
-        trial, positive = solved(middle)
-        short = positive & (jnp.linalg.norm(trial) <= radius)
-        low, high = jnp.where(short, low, middle), jnp.where(short, middle, high)
-        return low, high, jnp.where(short, trial, h), count + 1
+    def attempt(carry: tuple) -> tuple:
+        shift, low, high, known, inverse, h, _, count = carry
+        trial, positive = _solved(diagonal + shift, beside, right)
+        length = jnp.linalg.norm(trial)
+        short = positive & (length <= radius)
+        near = short & ((length >= NEAR * radius) | (shift == 0))
+        low, high = jnp.where(short, low, shift), jnp.where(short, shift, high)
+        slope = (1 / length - inverse) / (shift - known)
+        secant = shift + (1 / aim - 1 / length) / slope
+        inside = positive & (secant > low) & (secant < high)
+        following = jnp.where(inside, secant, (low + high) / 2)
+        known, inverse = jnp.where(positive, shift, known), jnp.where(positive, 1 / length, inverse)
+        return following, low, high, known, inverse, jnp.where(short, trial, h), near, count + 1
 
-    zero = jnp.zeros_like(size)
-    high = bound + size / radius
-    unshifted, positive = solved(zero)
-    inside = positive & (jnp.linalg.norm(unshifted) <= radius)
-    start = (zero, high, solved(high)[0], jnp.zeros((), jnp.int32))
-    _, _, h, _ = lax.while_loop(lambda c: going(c) & ~inside, halve, start)
-    return jnp.where(inside, unshifted, h)
+    nowhere = jnp.full_like(zero, jnp.nan)
+    start = (low, low, high, nowhere, nowhere, jnp.zeros_like(diagonal), size < 0, count)
+    return lax.while_loop(going, attempt, start)[5]
+
+
+def _solved(diagonal: jax.Array, beside: jax.Array, right: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The solution for a symmetric tridiagonal matrix, and whether that is positive definite."""
+
+    def down(carry: tuple, row: tuple) -> tuple[tuple, tuple]:
+        pivot, y, b = carry
+        a, following, c = row
+        ratio = b / pivot
+        pivot, y = a - ratio * b, following - ratio * y
+        return (pivot, y, c), (pivot, y)
+
+    def up(after: jax.Array, row: tuple) -> tuple[jax.Array, jax.Array]:
+        pivot, y, b = row
+        h = (y - b * after) / pivot
+        return h, h
+
+    zero = jnp.zeros_like(diagonal[0])
+    _, (pivots, ys) = lax.scan(down, (zero + 1, zero, zero), (diagonal, right, beside))
+    _, h = lax.scan(up, zero, (pivots, ys, beside), reverse=True)
+    return h, jnp.all(pivots > 0)
