@@ -77,7 +77,8 @@ def minimize(
         also with other data, another rate or another start.
       x0: the start, a pytree of float arrays; its dtypes are those of the run.
       method: `jgd.gradient_descent(...)` and its like, any optax transformation, or None: the exact
-        `trust_region` up to 32 parameters, `trust_region_cg` above; where it fails `lbfgs` goes on (`notes`).
+        `trust_region` up to 32 parameters, for `jgd.residuals` first `levenberg_marquardt`, and above 32
+        `trust_region_cg`; where it fails `lbfgs` goes on (`notes`).
       args: further arguments of `fun`; data belongs here and not in a closure.
       gtol: CONVERGED is max|grad| <= gtol + grtol * (the same at x0); by default 1e-8 in float64, 1e-4 in
         float32, 1e-2 in 16 bits.

@@ -44,7 +44,10 @@ def prepare(
     if bounds is not None:
         box = _box(bounds, x0)
         objective, x0 = dataclasses.replace(objective, box=box), box.project(x0)
-    turn = (Stage(as_method(method), None, ""),) if method is not None else stages(tree.size(x0))
+    if method is None:
+        turn = stages(tree.size(x0), isinstance(objective.fun, WithResiduals))
+    else:
+        turn = (Stage(as_method(method), None, ""),)
     if x_scale is not None:
         scale = _scale(x_scale, x0)
         turn = tuple(stage._replace(method=Scaled(stage.method, scale)) for stage in turn)

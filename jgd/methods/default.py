@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from jgd.core.words import plural
-from jgd.methods.curved_recipes import lbfgs, trust_region, trust_region_cg
+from jgd.methods.curved_recipes import lbfgs, levenberg_marquardt, trust_region, trust_region_cg
 
 DENSE = 32
 """Up to so many parameters the first method is the exact trust region."""
@@ -22,18 +22,19 @@ class Stage(NamedTuple):
 
 
 @cache
-def stages(parameters: int) -> tuple[Stage, ...]:
-    """The methods for a number of parameters, in their order; the last one has all steps that are left."""
-    if parameters <= DENSE:
-        first = Stage(
-            trust_region(),
-            2_500,
-            f"chosen for {plural(parameters, 'parameter')}: a dense Hessian is cheap up to {DENSE}",
-        )
-    else:
-        first = Stage(
-            trust_region_cg(most=parameters),
-            1_000,
-            f"chosen for {plural(parameters, 'parameter')}: no dense Hessian above {DENSE}",
-        )
-    return first, Stage(lbfgs(), None, "it learns curvature from gradients alone")
+def stages(parameters: int, squares: bool = False) -> tuple[Stage, ...]:
+    """The methods for a number of parameters, in their order; the last one has all steps that are left.
+
+    `squares` says that the objective is one of `jgd.residuals`.
+    """
+    size = plural(parameters, "parameter")
+    last = Stage(lbfgs(), None, "it learns curvature from gradients alone")
+    if parameters > DENSE:
+        why = f"chosen for {size}: no dense Hessian above {DENSE}"
+        return Stage(trust_region_cg(most=parameters), 1_000, why), last
+    if not squares:
+        return Stage(
+            trust_region(), 2_500, f"chosen for {size}: a dense Hessian is cheap up to {DENSE}"
+        ), last
+    first = Stage(levenberg_marquardt(), 100, f"chosen for {size} of a sum of squares")
+    return first, Stage(trust_region(), 2_500, "it knows the residuals' own curvature"), last

@@ -24,6 +24,39 @@ def test_the_method_follows_from_the_number_of_parameters_and_the_summary_says_s
     assert result.notes == ()
 
 
+T = np.linspace(0.0, 2.0, 12)
+
+
+def decay(x, y):
+    return x[0] * jnp.exp(-x[1] * T) + x[2] - y
+
+
+def test_for_a_sum_of_squares_it_is_levenberg_marquardt_and_the_summary_says_so():
+    y = 3 * np.exp(-1.5 * T) + 0.5
+    result = jgd.minimize(jgd.residuals(decay), np.array([1.0, 1.0, 0.0]), args=(y,))
+    assert result.success
+    assert "levenberg_marquardt (chosen for 3 parameters of a sum of squares)" in str(result)
+    assert np.asarray(result.x) == pytest.approx([3.0, 1.5, 0.5], rel=1e-5)
+    assert jgd.minimize(jgd.residuals(lambda x: x - 1.0), np.zeros(DENSE + 1)).method == "trust_region_cg"
+
+
+def test_where_residuals_stay_large_and_bend_the_hessian_goes_on():
+    """At the minimum the residuals' own curvature is of the size of J^T J, which alone converges slowly."""
+
+    def bent(x):
+        return jnp.stack(
+            [x[0] ** 2 + x[1] - 11.0, x[0] + x[1] ** 2 - 7.0, 40.0 + 30.0 * jnp.sin(x[0] * x[1])]
+        )
+
+    result = jgd.minimize(jgd.residuals(bent), np.array([1.0, 1.0]))
+    alone = jgd.minimize(jgd.residuals(bent), np.array([1.0, 1.0]), jgd.levenberg_marquardt(), max_steps=100)
+    assert result.success
+    assert not alone.success
+    assert result.method == "trust_region"
+    assert "it knows the residuals' own curvature" in str(result)
+    assert result.steps < 120
+
+
 def test_a_method_that_was_named_is_not_called_chosen():
     assert "chosen" not in str(jgd.minimize(cosh, np.zeros(2), jgd.newton()))
 
@@ -36,7 +69,7 @@ def rosenbrock(x):
 def short(monkeypatch):
     """The default with a share of ten steps for its first method."""
     made = (Stage(jgd.lbfgs(), 10, "chosen"), Stage(jgd.trust_region(), None, "it knows more"))
-    monkeypatch.setattr("jgd.prepare.stages", lambda n: made)
+    monkeypatch.setattr("jgd.prepare.stages", lambda n, squares: made)
 
 
 def test_where_a_share_is_used_up_the_next_method_goes_on_in_one_run(short):
@@ -83,7 +116,7 @@ def test_a_method_that_fails_is_followed_by_the_next(monkeypatch):
     exact = jgd.gradient_descent(jgd.exact())
     assert jgd.minimize(hills, np.full(2, 0.1), exact).status == jgd.Status.SEARCH_FAILED
     made = (Stage(exact, 50, "chosen"), Stage(jgd.lbfgs(), None, "it takes gradients alone"))
-    monkeypatch.setattr("jgd.prepare.stages", lambda n: made)
+    monkeypatch.setattr("jgd.prepare.stages", lambda n, squares: made)
     result = jgd.minimize(hills, np.full(2, 0.1))
     assert result.success
     assert result.method == "lbfgs"
@@ -93,6 +126,7 @@ def test_a_method_that_fails_is_followed_by_the_next(monkeypatch):
 
 def test_the_last_method_has_all_steps_that_are_left():
     for n in (2, 1000):
+        assert len(stages(n, squares=True)) == (3 if n <= DENSE else 2)
         assert stages(n)[-1].steps is None
         assert all(stage.steps for stage in stages(n)[:-1])
         assert all(stage.why for stage in stages(n))
