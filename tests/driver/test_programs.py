@@ -15,6 +15,7 @@ from jgd.core import compiled as module
 from jgd.core.compiled import compiled
 from jgd.core.kernel import COMPUTED, READ, as_one_kernel, is_possible, is_small
 from jgd.driver.solve import solve
+from tests.contract.counting import compilations
 
 
 def test_programs_beyond_the_limit_are_forgotten_and_the_others_kept(monkeypatch):
@@ -118,10 +119,14 @@ def test_a_program_that_xla_cannot_make_one_kernel_of_is_compiled_apart_and_reme
         traced.append(A.shape)
         return jnp.linalg.eigvalsh(A)
 
-    call = compiled(fun)
+    call, tries = compiled(fun), []
     for _ in range(3):
-        assert np.asarray(call(jnp.diag(jnp.arange(3.0)))) == pytest.approx([0, 1, 2])
+        before = compilations()
+        assert np.asarray(call(np.diag(np.arange(3.0)))) == pytest.approx([0, 1, 2])
+        tries.append(compilations() - before)
     assert len(traced) <= 2
+    assert tries[0] > 0
+    assert tries[1:] == [0, 0]
 
 
 def test_an_error_of_a_program_that_is_not_one_kernel_comes_out_as_it_is():
