@@ -78,7 +78,8 @@ def as_one_kernel(fun: Callable, whole: set[Any]) -> Callable:
 
 
 def _is_number(leaf: Any) -> bool:
-    return jnp.size(leaf) > 0 and jnp.result_type(leaf).kind in "fiub"
+    dtype = leaf.dtype if hasattr(leaf, "dtype") else jnp.result_type(leaf)
+    return jnp.size(leaf) > 0 and getattr(dtype, "kind", "V") in "fiub"
 
 
 def _first_entries(leaves: tuple) -> jax.Array:

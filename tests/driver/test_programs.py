@@ -150,3 +150,13 @@ def test_arguments_that_xla_finds_unused_do_no_harm():
     args = jnp.ones(3), jnp.zeros(5), np.float64(2.0)
     assert whole(fun, *args)
     assert np.asarray(compiled(fun)(*args)) == pytest.approx(np.asarray(fun(*args)), rel=1e-14)
+
+
+def test_keys_and_empty_arrays_may_be_arguments():
+    call = compiled(lambda key, x, empty: x + jax.random.uniform(key, (3,)) + jnp.sum(empty))
+    key = jax.random.key(1)
+    for _ in range(2):
+        found = call(key, jnp.ones(3), jnp.zeros(0))
+        assert np.array_equal(found, 1 + jax.random.uniform(key, (3,)))
+    rows = compiled(lambda x, empty: x + jnp.sum(empty))
+    assert float(rows(1.0, jnp.zeros((0, 2)))) == 1.0
