@@ -20,6 +20,8 @@ from experiments.benchmarks.collection import MGH, is_for_tuning
 UNBOUNDED = -1e20
 TAU = {"float64": 1e-6, "float32": 1e-3}
 GTOL = 1e-5
+OURS = ("jgd", "own")
+"""What the peers are compared with: the default, as it is."""
 STARTS = (1.0, 10.0, 100.0)
 
 Run = dict[str, Any]
@@ -194,10 +196,11 @@ def report(runs: list[Run], folder: Path | None) -> None:
         for title, some in (("all", names), ("tuning", tuning), ("examination", names - tuning)):
             print(f"\n{precision}, {title}: {len(some)} problems, tau = {TAU[precision]:g}")
             print("\n".join(table(found, some)))
-        print("\n" + "\n".join(ratios(found, ("jgd", "own"))))
+        print("\n" + "\n".join(ratios(found, OURS)))
     found = outcomes(runs)
     if folder is not None and found:
         most = max(len(by) for by in found.values())
-        complete = [group for group, by in found.items() if len(by) == most and group[1] == "raised"]
+        shown = [group for group in found if group == OURS or (group[1] == "raised" and group[0] != OURS[0])]
+        complete = [group for group in shown if len(found[group]) == most]
         figures(found, sorted(complete), folder)
         print(f"figures of {', '.join(name for name, _ in sorted(complete))} in {folder}/")
