@@ -58,10 +58,14 @@ class Outcome:
 def outcomes(
     runs: list[Run], precision: str = "float64", scale: float = 1.0
 ) -> dict[Group, dict[str, Outcome]]:
-    """(contender, setting) -> problem -> outcome, unbounded problems left out."""
-    chosen = [run for run in runs if (run["precision"], run["scale"]) == (precision, scale)]
+    """(contender, setting) -> problem -> outcome, unbounded problems left out.
+
+    The lowest value is that of all runs in this precision and in float64.
+    """
+    alike = [run for run in runs if run["scale"] == scale and run["precision"] in (precision, "float64")]
+    chosen = [run for run in alike if run["precision"] == precision]
     best: dict[str, float] = defaultdict(lambda: math.inf)
-    for run in chosen:
+    for run in alike:
         if math.isfinite(run.get("f", math.inf)):
             best[run["problem"]] = min(best[run["problem"]], run["f"])
     found: dict[Group, dict[str, Outcome]] = defaultdict(dict)

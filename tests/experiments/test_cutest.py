@@ -48,6 +48,16 @@ def test_solved_is_by_the_lowest_value_that_anyone_found():
     assert "C" not in ours
 
 
+def test_in_float32_the_lowest_value_is_that_of_float64_too_but_not_the_other_way_round():
+    single = {"precision": "float32"}
+    runs = [line("jgd", "A", 0.0), line("jgd", "A", 0.009, **single), line("peer", "A", 0.02, **single)]
+    runs += [line("jgd", "B", 0.0), line("jgd", "B", -1.0, **single)]
+    found = outcomes(runs, "float32")
+    assert found["jgd", "raised"]["A"].solved
+    assert not found["peer", "raised"]["A"].solved
+    assert outcomes(runs)["jgd", "raised"]["B"].solved
+
+
 def test_the_time_until_solved_is_the_share_of_the_work_until_then():
     ours = outcomes(RUNS)["jgd", "raised"]
     assert ours["A"].work == 30
