@@ -5,14 +5,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-
 from jgd.clock import compile_seconds
 from jgd.core import tree
 from jgd.core.check import MOST
 from jgd.core.compiled import compiled
+from jgd.core.packed import Packed, packed, unpacked
 from jgd.core.status import Status
 from jgd.driver.carry import GRID, Carry, Motion, Program
 from jgd.driver.recorder import Recorder
@@ -22,27 +19,32 @@ from jgd.prepare import prepare
 from jgd.result import Result, Tolerances, Work
 from jgd.resume import resumed, taken_over
 from jgd.rules import MAX_STEPS, rules
-from jgd.told import Told, numbers, told
-
-_best = compiled(best)
+from jgd.told import Told, told
 
 
 @compiled
-def _start(program: Program, x0: Any, limit: Any) -> Any:
-    carry = solve(program, x0, limit)
-    return carry, numbers(carry)
+def _start(program: Program, x0: Any, limit: Any) -> Packed:
+    return _packed(solve(program, x0, limit))
 
 
 @compiled
-def _go_on(program: Program, carry: Carry, limit: Any) -> Any:
-    carry = run(program, carry, limit)
-    return carry, numbers(carry)
+def _go_on(program: Program, carry: Carry, limit: Any) -> Packed:
+    return _packed(run(program, carry, limit))
 
 
 @compiled
-def _take_over(before: Program, carry: Carry, program: Program) -> Any:
-    carry = run(program, taken_over(before, carry, program), MOST)
-    return carry, numbers(carry)
+def _take_over(before: Program, carry: Carry, program: Program) -> Packed:
+    return _packed(run(program, taken_over(before, carry, program), MOST))
+
+
+@compiled
+def _best(program: Program, carry: Carry) -> Packed:
+    motion = best(program, carry)
+    return packed(motion, motion.point)
+
+
+def _packed(carry: Carry) -> Packed:
+    return packed(carry, carry.motion.point)
 
 
 GIVES_WAY = (Status.RUNNING, Status.SEARCH_FAILED, Status.STALLED, Status.PRECISION_LIMIT)
@@ -147,22 +149,20 @@ def minimize(
             origin, x0 = (f"Went on from step {start.steps:,} of an earlier run.",), start.x0
     chosen = stages[0].why
     limit = MOST if stages[0].steps is None else stages[0].steps
-    if carry is None:
-        carry, read = _start(program, x0, limit)
-    else:
-        carry, read = _go_on(program, carry, MOST)
-    ended = told(read)
+    ran = _start(program, x0, limit) if carry is None else _go_on(program, carry, MOST)
+    carry = unpacked(ran)
+    ended = told(carry)
     for stage, following in zip(stages[1:], programs[1:], strict=True):
         if ended.status not in GIVES_WAY:
             break
         origin, chosen = (*origin, _handed_over(program, ended, stage)), ""
-        carry, read = _take_over(program, carry, following)
-        program, ended = following, told(read)
+        carry = unpacked(_take_over(program, carry, following))
+        program, ended = following, told(carry)
     best_motion = carry.motion
     if ended.best_value < ended.value:
-        best_motion = jax.block_until_ready(_best(program, carry))
-        discarded = np.asarray(carry.discarded) + np.asarray(best_motion.counts)
-        carry = dataclasses.replace(carry, best_origin=best_motion.at, discarded=jnp.asarray(discarded))
+        best_motion = unpacked(_best(program, carry))
+        discarded = carry.discarded + best_motion.counts
+        carry = dataclasses.replace(carry, best_origin=best_motion.at, discarded=discarded)
         ended = ended._replace(discarded=discarded.tolist())
     elapsed, compiling = time.perf_counter() - began, compile_seconds(began)
     seconds = (compiling, elapsed - compiling)
@@ -225,7 +225,7 @@ def _result(
             grad=float(tolerances["gtol"] + tolerances["grtol"] * ended.first_grad_norm), **tolerances
         ),
         method=method_name(program.method),
-        dtype=str(tree.dtype(motion.point.x)),
+        dtype=tree.dtype(motion.point.x).name,
         parameters=tree.size(motion.point.x),
         compile_seconds=seconds[0],
         run_seconds=seconds[1],

@@ -1,7 +1,10 @@
 """The rules of a run made of what `minimize` is given."""
 
+from functools import lru_cache
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jgd.core import check
@@ -11,6 +14,9 @@ DEFAULT_TOLERANCES = {2: (1e-2, 1e-2), 4: (1e-4, 1e-6), 8: (1e-8, 1e-12)}
 """Bytes of the widest leaf of x -> (gtol, grtol)."""
 
 MAX_STEPS = 10_000
+
+PLAIN = (int, float, type(None))
+"""The types of the numbers that rules are remembered by."""
 
 
 def rules(
@@ -25,6 +31,26 @@ def rules(
     stop: Any,
 ) -> tuple[Stop, dict[str, float]]:
     """The rules of a run and the tolerances as they are printed; raises for what they cannot be."""
+    given = (gtol, grtol, ftol, xtol, target, max_steps, max_evaluations)
+    if stop == () and all(type(one) in PLAIN for one in given):
+        return _remembered(dtype, given, tuple(map(type, given)))
+    return _made(dtype, given, stop)
+
+
+@lru_cache(1024)
+def _remembered(dtype: Any, given: tuple, types: tuple) -> tuple[Stop, dict[str, float]]:
+    """The same with its numbers on the device: to hand them over takes longer than many a run."""
+    stop, tolerances = _made(dtype, given, ())
+    wide = max(dtype, jnp.dtype("float32"), key=lambda d: d.itemsize)
+
+    def there(number: Any) -> jax.Array:
+        return jax.device_put(np.asarray(number, wide if isinstance(number, float) else None))
+
+    return jax.tree.map(there, stop), tolerances
+
+
+def _made(dtype: Any, given: tuple, stop: Any) -> tuple[Stop, dict[str, float]]:
+    gtol, grtol, ftol, xtol, target, max_steps, max_evaluations = given
     default_gtol, default_grtol = DEFAULT_TOLERANCES[min(dtype.itemsize, 8)]
     if grtol is None:
         grtol = default_grtol if gtol is None else 0.0

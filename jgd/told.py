@@ -1,12 +1,7 @@
-"""What the front door reads of a run: its numbers, in two arrays, since to read one takes as long as all."""
+"""What the front door reads of a run."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-
-from jgd.core import tree
 from jgd.core.status import Status
 from jgd.driver.carry import Carry
 
@@ -25,20 +20,14 @@ class Told(NamedTuple):
     first_grad_norm: float
 
 
-def numbers(carry: Carry) -> tuple[jax.Array, jax.Array]:
-    """The real numbers and the whole ones, for `told`."""
+def told(carry: Carry) -> Told:
+    """The numbers of a run that has ended."""
     motion = carry.motion
-    norms = [carry.grad_norm, carry.memory[0][0]]
-    reals = [motion.point.value, motion.best_value, carry.first_value, *norms]
-    dtype = tree.scalar_dtype(reals)
-    heads = jnp.stack([carry.status, motion.k])
-    return (
-        jnp.stack([real.astype(dtype) for real in reals]),
-        jnp.concatenate([heads, motion.counts, carry.discarded]),
+    reals = motion.point.value, motion.best_value, carry.first_value, carry.grad_norm, carry.memory[0][0]
+    return Told(
+        Status(carry.status.item()),
+        motion.k.item(),
+        motion.counts.tolist(),
+        carry.discarded.tolist(),
+        *(real.item() for real in reals),
     )
-
-
-def told(given: tuple[Any, Any]) -> Told:
-    """The numbers, once they are there; other threads run meanwhile."""
-    reals, wholes = (np.asarray(part.block_until_ready()).tolist() for part in given)
-    return Told(Status(wholes[0]), wholes[1], wholes[2:7], wholes[7:], *reals)

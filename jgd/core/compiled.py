@@ -11,21 +11,25 @@ from jgd.core.kernel import as_one_kernel, is_possible, kind
 KEPT = 128  # programs of one function
 
 
+WANTED = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 2}
+"""What takes less time to compile on CPU, up to a half where kernels are many and small, and runs as fast.
+
+The older emitter of fused loops in place of the newer, and LLVM's level 2 in place of 3.
+"""
+
+
 @cache
 def options() -> dict[str, Any]:
-    """The compiler's options: on CPU, where this version of XLA has a choice, the emitter of fused loops.
+    """The compiler's options: those of `WANTED` that this version of XLA knows, which only a try can tell."""
+    return {} if jax.default_backend() != "cpu" else dict(filter(_is_known, WANTED.items()))
 
-    Its newer one takes more than twice as long to compile programs of many small kernels, such as these,
-    which then run as fast. XLA has no way to ask which options it knows, so it is tried.
-    """
-    wanted = {"xla_cpu_use_fusion_emitters": False}
-    if jax.default_backend() != "cpu":
-        return {}
+
+def _is_known(option: tuple[str, Any]) -> bool:
     try:
-        jax.jit(lambda x: x, compiler_options=wanted).lower(0.0).compile()
+        jax.jit(lambda x: x, compiler_options=dict([option])).lower(0.0).compile()
     except jax.errors.JaxRuntimeError:
-        return {}
-    return wanted
+        return False
+    return True
 
 
 def compiled(fun: Callable) -> Callable:

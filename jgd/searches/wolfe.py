@@ -20,6 +20,9 @@ LONGER = 10.0
 EDGE = 0.1
 """A trial between two others keeps this part of their distance from either."""
 
+NOISY = 10.0
+"""Values are noise where they change so many times more than the slope says."""
+
 
 @record
 class Side:
@@ -35,13 +38,15 @@ class Bracket:
     """What a search knows: the next rate to try, both ends, the last trial, and how it went.
 
     `low` decreased f enough and goes on down; `high` is infinitely far until a trial went too far. `width`
-    is the distance of the ends two trials ago.
+    is the distance of the ends two trials ago; `noisy` is whether a value changed far more than the slopes
+    at both its ends allow.
     """
 
     rate: jax.Array
     low: Side
     high: Side
     width: jax.Array
+    noisy: jax.Array
     trial: Point
     trials: jax.Array
     accepted: jax.Array
@@ -59,7 +64,9 @@ class Wolfe:
     search goes on to the precision of the gradient, in float32 too. The first trial is `initial`; while phi
     still falls steeply the trials grow, at most tenfold; once the minimum along d is bracketed, they are the
     minimizers of cubics, and bisections where these do not shrink the bracket. If `max_trials` do not find
-    such a step, the last trial that decreased f enough is taken. Directions are scaled so that 1 is their
+    such a step, the last trial that decreased f enough is taken. A trial where value and slope are the same
+    as at x is no step. The search ends with PRECISION_LIMIT where d promises less than rounding, or a value
+    changed far more than the slopes at both its ends allow, else with SEARCH_FAILED. Directions are scaled so that 1 is their
     natural length. Within bounds the path is bent along them, and phi'(rate) is its one-sided slope. No
     state.
 
@@ -94,7 +101,9 @@ class Wolfe:
             finite = jnp.isfinite(here.value) & jnp.isfinite(here.slope)
             fell = here.value <= value + decrease * change(f, p, trial, b.rate, down).astype(dtype)
             level = jnp.abs(here.value - value) <= rounding
-            enough = finite & (fell | (level & (here.slope <= (2 * decrease - 1) * down)))
+            changed = (here.slope > down) | (here.value < value)
+            flattens = here.slope <= (2 * decrease - 1) * down
+            enough = finite & changed & (fell | (level & flattens))
             trials = b.trials + 1
             resort = (trials >= self.max_trials) & (b.rate == b.low.rate)
             accepted = enough & ((jnp.abs(here.slope) <= flat) | resort)
@@ -103,19 +112,23 @@ class Wolfe:
             rate = _following(low, high, b, finite, level, below)
             rate = jnp.where(trials >= self.max_trials - 1, low.rate, rate)
             width = jnp.where(b.high.rate < infinite, b.high.rate - b.low.rate, infinite)
-            return Bracket(jnp.where(accepted, b.rate, rate), low, high, width, trial, trials, accepted)
+            steady = (here.slope > 2 * down) & (here.slope < down / 2)
+            noisy = b.noisy | (steady & (jnp.abs(here.value - value) > -NOISY * b.rate * down))
+            rate = jnp.where(accepted, b.rate, rate)
+            return Bracket(rate, low, high, width, noisy, trial, trials, accepted)
 
         start = Bracket(
             rate=jnp.asarray(self.initial, dtype),
             low=Side(zero, value, down),
             high=Side(infinite, infinite, zero),
             width=infinite,
+            noisy=jnp.zeros((), bool),
             trial=p,
             trials=jnp.zeros((), jnp.int32),
             accepted=jnp.zeros((), bool),
         )
         b = lax.while_loop(searching, attempt, start)
-        beneath = (down < 0) & (-jnp.asarray(self.initial, dtype) * down <= rounding)
+        beneath = (down < 0) & (b.noisy | (-jnp.asarray(self.initial, dtype) * down <= rounding))
         failure = jnp.where(beneath, Status.PRECISION_LIMIT, Status.SEARCH_FAILED)
         return Step(tree.select(b.accepted, b.trial, p), None, told(b.rate, b.accepted, b.trials, failure))
 

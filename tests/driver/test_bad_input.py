@@ -274,3 +274,12 @@ def test_any_pytree_of_floats_is_a_start():
 def test_a_single_number_is_a_start(x0):
     result = jgd.minimize(square, x0, jgd.gradient_descent(0.5))
     assert (result.steps, result.x.shape, float(result.x)) == (1, (), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"), [({"max_steps": 1}, {"max_steps": True}), ({"gtol": 1.0}, {"gtol": True})]
+)
+def test_what_was_right_before_is_no_excuse_for_what_equals_it(good, bad):
+    jgd.minimize(square, X, GD, **good)
+    with pytest.raises(TypeError, match=f"{next(iter(bad))} must be a"):
+        jgd.minimize(square, X, GD, **bad)

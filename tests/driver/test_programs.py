@@ -14,6 +14,7 @@ import jgd
 from jgd.core import compiled as module
 from jgd.core.compiled import compiled
 from jgd.core.kernel import COMPUTED, READ, as_one_kernel, is_possible, is_small
+from jgd.core.packed import SMALL, packed, unpacked
 from jgd.driver.solve import solve
 from tests.contract.counting import compilations
 
@@ -160,3 +161,39 @@ def test_keys_and_empty_arrays_may_be_arguments():
         assert np.array_equal(found, 1 + jax.random.uniform(key, (3,)))
     rows = compiled(lambda x, empty: x + jnp.sum(empty))
     assert float(rows(1.0, jnp.zeros((0, 2)))) == 1.0
+
+
+def test_what_a_program_hands_back_in_few_arrays_is_the_same_tree():
+    def tree(x):
+        return {
+            "reals": (x, x[0], x[:, None] * x),
+            "narrow": x.astype(jnp.float32),
+            "wholes": [jnp.arange(5), jnp.int32(7), jnp.uint8(3)],
+            "flags": (x > 1, jnp.bool_(True)),
+            "none": None,
+            "empty": jnp.zeros((0, 3)),
+            "half": x.astype(jnp.bfloat16),
+            "complex": lax.complex(x, x),
+            "large": jnp.zeros((SMALL, 2)).at[3, 1].set(x[0]),
+            "key": jax.random.key(1),
+        }
+
+    x = jnp.array([1.0, 2.0, 3.0])
+    given = jax.jit(lambda x: packed(tree(x), None))(x)
+    assert len(given.vectors) == 6  # float64, float32, int64, int32, uint8, bool
+    assert len(given.whole) == 4
+    found, expected = unpacked(given), tree(x)
+    assert jax.tree.structure(found) == jax.tree.structure(expected)
+    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        assert (one.shape, one.dtype) == (other.shape, other.dtype)
+        if not jax.dtypes.issubdtype(one.dtype, jax.dtypes.prng_key):
+            assert np.array_equal(np.asarray(one), np.asarray(other))
+
+
+def test_what_users_are_given_is_on_the_device_and_the_rest_comes_in_few_arrays():
+    result = jgd.minimize(lambda x: jnp.sum(jnp.cosh(x)), jnp.ones(3))
+    assert all(isinstance(leaf, jax.Array) for leaf in (result.x, result.value, result.grad))
+    leaves = jax.tree.leaves(result.carry)
+    assert sum(isinstance(leaf, jax.Array) for leaf in leaves) <= 5 < len(leaves) / 4
+    again = jgd.minimize(lambda x: jnp.sum(jnp.cosh(x)), start=result)
+    assert np.array_equal(again.x, result.x)

@@ -101,6 +101,52 @@ def test_where_no_trial_falls_the_search_fails_within_its_trials():
     assert step.to.x == point.x
 
 
+def test_a_trial_that_changes_nothing_is_not_taken_for_a_step():
+    """The rate has shrunk until x stays the same to the last bit: no trial fell."""
+    point, step = one_step(Wolfe(max_trials=60), misled, x=1.0)
+    assert step.info.status == jgd.Status.SEARCH_FAILED
+    assert (step.info.accepted, step.info.rate) == (False, 0)
+    assert step.to.x == point.x
+
+
+@pytest.mark.parametrize("size", [1e-9, 1e-6, 1e-3])
+def test_values_that_are_noise_are_told_from_a_gradient_that_is_wrong(size):
+    """Every trial is `size` higher, whatever the slope promises: more cannot be told from values."""
+
+    def noisy(x):
+        smooth = 0.5 * jnp.sum(x**2)
+        return smooth + jax.lax.stop_gradient(jnp.where(x[0] == 1e-5, 0.0, size))
+
+    point, step = one_step(Wolfe(), noisy, x=1e-5, d=-1e-5)
+    assert step.info.status == jgd.Status.PRECISION_LIMIT
+    assert step.to.x == point.x
+
+
+def test_a_kink_is_not_taken_for_noise():
+    """The values rise a thousand times faster than the slope at the kink says, as the slopes beyond it do."""
+    _, step = one_step(Wolfe(), lambda x: jnp.sum(jnp.where(x > 0, 1000 * x, -x)))
+    assert step.info.status == jgd.Status.SEARCH_FAILED
+
+
+# Misra1a's data and model C of NIST's Statistical Reference Datasets, 2 parameters of sizes 6e2 and 2e-4.
+PRESSURE = [77.6, 114.9, 141.1, 190.8, 239.9, 289.0, 332.8, 378.4, 434.8, 477.3, 536.8, 593.1, 689.1, 760.0]
+VOLUME = [10.07, 14.73, 17.94, 23.93, 29.61, 35.18, 40.02, 44.82, 50.76, 55.05, 61.01, 66.4, 75.47, 81.78]
+
+
+def misra(b):
+    model = b[0] * (1 - (1 + 2 * b[1] * jnp.array(PRESSURE)) ** -0.5)
+    return jnp.sum((model - jnp.array(VOLUME)) ** 2)
+
+
+@pytest.mark.parametrize("start", [(500.0, 1e-4), (600.0, 2e-4)])
+def test_a_fit_whose_curvatures_differ_by_1e15_reaches_the_certified_answer(start):
+    """In the flat direction the values of the first steps are noise; the search has to begin afresh there."""
+    result = jgd.minimize(misra, np.array(start), jgd.lbfgs())
+    assert result.status in (jgd.Status.CONVERGED, jgd.Status.PRECISION_LIMIT), result
+    assert np.asarray(result.x) == pytest.approx([636.42725809, 2.0813627256e-4], rel=1e-6)
+    assert result.value == pytest.approx(4.0966836971e-2, rel=1e-9)
+
+
 METHODS = {
     "lbfgs": jgd.lbfgs(),
     "bfgs": jgd.bfgs(),
