@@ -66,9 +66,9 @@ class Wolfe:
     minimizers of cubics, and bisections where these do not shrink the bracket. If `max_trials` do not find
     such a step, the last trial that decreased f enough is taken. A trial where value and slope are the same
     as at x is no step. The search ends with PRECISION_LIMIT where d promises less than rounding, or a value
-    changed far more than the slopes at both its ends allow, else with SEARCH_FAILED. Directions are scaled so that 1 is their
-    natural length. Within bounds the path is bent along them, and phi'(rate) is its one-sided slope. No
-    state.
+    changed far more than the slopes at both its ends allow, else with SEARCH_FAILED. Directions are scaled
+    so that 1 is their natural length. Within bounds the path is bent along them, and phi'(rate) is its
+    one-sided slope. No state.
 
     Reference: Nocedal & Wright (2006), Numerical Optimization, algorithms 3.5 and 3.6, eq. 3.59; Hager &
     Zhang (2005), A new conjugate gradient method with guaranteed descent, eq. 23 and 27.
