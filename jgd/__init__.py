@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "minimize": "jgd.api",
+    "finite_sum": "jgd.sums",
     "check": "jgd.checkup",
     "Result": "jgd.result",
     "Status": "jgd.core.status",
@@ -121,6 +122,7 @@ if TYPE_CHECKING:
     from jgd.study.shape import is_convex_along as is_convex_along
     from jgd.study.shape import spectral_density as spectral_density
     from jgd.study.shape import taylor as taylor
+    from jgd.sums import finite_sum as finite_sum
 
 __all__ = ["__version__", *_HOME, *_MODULES]
 

@@ -11,40 +11,41 @@ from jgd.core.check import MOST
 from jgd.core.compiled import compiled
 from jgd.core.packed import Packed, packed, unpacked
 from jgd.core.status import Status
-from jgd.driver.carry import GRID, Carry, Motion, Program
+from jgd.driver import solve as driver
+from jgd.driver.carry import GRID, Carry, Program
 from jgd.driver.recorder import Recorder
-from jgd.driver.solve import best, run, solve
 from jgd.methods.default import Stage
 from jgd.prepare import prepare
 from jgd.result import Result, Tolerances, Work
 from jgd.resume import resumed, taken_over
 from jgd.rules import MAX_STEPS, rules
-from jgd.told import Told, told
+from jgd.told import Best, Ended, Told, ended, told
 
 
 @compiled
 def _start(program: Program, x0: Any, limit: Any) -> Packed:
-    return _packed(solve(program, x0, limit))
+    return _packed(program, driver.solve(program, x0, limit))
 
 
 @compiled
 def _go_on(program: Program, carry: Carry, limit: Any) -> Packed:
-    return _packed(run(program, carry, limit))
+    return _packed(program, driver.run(program, carry, limit))
 
 
 @compiled
 def _take_over(before: Program, carry: Carry, program: Program) -> Packed:
-    return _packed(run(program, taken_over(before, carry, program), MOST))
+    return _packed(program, driver.run(program, taken_over(before, carry, program), MOST))
 
 
 @compiled
 def _best(program: Program, carry: Carry) -> Packed:
-    motion = best(program, carry)
+    motion = driver.best(program, carry)
     return packed(motion, motion.point)
 
 
-def _packed(carry: Carry) -> Packed:
-    return packed(carry, carry.motion.point)
+def _packed(program: Program, carry: Carry) -> Packed:
+    run = ended(program, carry)
+    return packed(run, run.given)
 
 
 GIVES_WAY = (Status.RUNNING, Status.SEARCH_FAILED, Status.STALLED, Status.PRECISION_LIMIT)
@@ -132,7 +133,7 @@ def minimize(
         bounds = (box.lower, box.upper) if bounds is None and box is not None else bounds
     objective, x0, stages = prepare(fun, x0, method, args, has_aux, bounds, x_scale)
     limits, tolerances = rules(
-        tree.dtype(x0), gtol, grtol, ftol, xtol, target, max_steps, max_evaluations, stop
+        tree.dtype(x0), gtol, grtol, ftol, xtol, target, max_steps, max_evaluations, stop, objective.between
     )
     if recorder is not None and not isinstance(recorder, Recorder):
         raise TypeError(f"recorder must be a jgd.Recorder or None, got {type(recorder).__name__}.")
@@ -150,32 +151,34 @@ def minimize(
     chosen = stages[0].why
     limit = MOST if stages[0].steps is None else stages[0].steps
     ran = _start(program, x0, limit) if carry is None else _go_on(program, carry, MOST)
-    carry = unpacked(ran)
-    ended = told(carry)
+    run = unpacked(ran)
+    numbers = told(program, run)
     for stage, following in zip(stages[1:], programs[1:], strict=True):
-        if ended.status not in GIVES_WAY:
+        if numbers.status not in GIVES_WAY:
             break
-        origin, chosen = (*origin, _handed_over(program, ended, stage)), ""
-        carry = unpacked(_take_over(program, carry, following))
-        program, ended = following, told(carry)
-    best_motion = carry.motion
-    if ended.best_value < ended.value:
-        best_motion = unpacked(_best(program, carry))
-        discarded = carry.discarded + best_motion.counts
-        carry = dataclasses.replace(carry, best_origin=best_motion.at, discarded=discarded)
-        ended = ended._replace(discarded=discarded.tolist())
+        origin, chosen = (*origin, _handed_over(program, numbers, stage)), ""
+        run = unpacked(_take_over(program, run.carry, following))
+        program, numbers = following, told(following, run)
+    best = run.best or Best(run.point.x, run.point.value, numbers.steps)
+    if run.best is None and numbers.best_value < numbers.value:
+        motion = unpacked(_best(program, run.carry))
+        best = Best(motion.point.x, motion.point.value, motion.k)
+        discarded = run.carry.discarded + motion.counts
+        carry = dataclasses.replace(run.carry, best_origin=motion.at, discarded=discarded)
+        run = dataclasses.replace(run, carry=carry)
+        numbers = numbers._replace(discarded=discarded.tolist())
     elapsed, compiling = time.perf_counter() - began, compile_seconds(began)
     seconds = (compiling, elapsed - compiling)
-    return _result(program, carry, ended, best_motion, tolerances, seconds, x0, origin, chosen)
+    return _result(program, run, numbers, best, tolerances, seconds, x0, origin, chosen)
 
 
-def _handed_over(program: Program, ended: Told, stage: Stage) -> str:
+def _handed_over(program: Program, numbers: Told, stage: Stage) -> str:
     """What is said of a method that another one takes over from."""
-    spent = ended.status == Status.RUNNING
-    how = "had used up its share of steps" if spent else f"ended with {ended.status.name}"
+    spent = numbers.status == Status.RUNNING
+    how = "had used up its share of steps" if spent else f"ended with {numbers.status.name}"
     return (
-        f"{method_name(program.method)} {how} at step {ended.steps:,}, with max |gradient| "
-        f"{ended.grad_norm:.3g}: {method_name(stage.method)} went on, since {stage.why}."
+        f"{method_name(program.method)} {how} at step {numbers.steps:,}, with max |gradient| "
+        f"{numbers.grad_norm:.3g}: {method_name(stage.method)} went on, since {stage.why}."
     )
 
 
@@ -189,47 +192,47 @@ def _check_left(steps: int, max_steps: int) -> None:
 
 def _result(
     program: Program,
-    carry: Carry,
-    ended: Told,
-    best_motion: Motion,
+    run: Ended,
+    numbers: Told,
+    best: Best,
     tolerances: dict[str, float],
     seconds: tuple[float, float],
     x0: Any,
     origin: tuple[str, ...],
     chosen: str,
 ) -> Result:
-    motion = carry.motion
-    values, grads, hvps, hessians, rejected = ended.counts
-    again_values, again_grads, again_hvps, again_hessians, _ = ended.discarded
-    best_step = ended.steps if best_motion is motion else int(best_motion.k)
+    point = run.point
+    values, grads, hvps, hessians, rejected = numbers.counts
+    again_values, again_grads, again_hvps, again_hessians, _ = numbers.discarded
     return Result(
-        x=motion.point.x,
-        value=motion.point.value,
-        grad=motion.point.grad,
-        aux=motion.point.aux,
-        grad_norm=ended.grad_norm,
-        status=ended.status,
-        steps=ended.steps,
-        best_x=best_motion.point.x,
-        best_value=best_motion.point.value,
-        best_step=best_step,
-        first_value=ended.first_value,
+        x=point.x,
+        value=point.value,
+        grad=point.grad,
+        aux=point.aux,
+        grad_norm=numbers.grad_norm,
+        status=numbers.status,
+        steps=numbers.steps,
+        best_x=best.x,
+        best_value=best.value,
+        best_step=int(best.k),
+        first_value=numbers.first_value,
         work=Work(
             values + again_values,
             grads + again_grads,
             hvps + again_hvps,
             hessians + again_hessians,
             discarded=rejected + again_values,
+            looks=numbers.looks,
         ),
         tolerances=Tolerances(
-            grad=float(tolerances["gtol"] + tolerances["grtol"] * ended.first_grad_norm), **tolerances
+            grad=float(tolerances["gtol"] + tolerances["grtol"] * numbers.first_grad_norm), **tolerances
         ),
         method=method_name(program.method),
-        dtype=tree.dtype(motion.point.x).name,
-        parameters=tree.size(motion.point.x),
+        dtype=tree.dtype(point.x).name,
+        parameters=tree.size(point.x),
         compile_seconds=seconds[0],
         run_seconds=seconds[1],
-        carry=carry,
+        carry=run.carry,
         program=program,
         x0=x0,
         origin=origin,

@@ -19,7 +19,9 @@ from jgd.core.residuals import Residuals, WithResiduals
 from jgd.core.types import is_method
 from jgd.methods.default import Stage, stages
 from jgd.methods.optax import wrap
+from jgd.methods.recipes import adam
 from jgd.methods.scaled import Scaled
+from jgd.sums import FiniteSum
 
 FLOATS = tuple(jnp.dtype(name) for name in ("float64", "float32", "bfloat16", "float16"))
 """The dtypes that x may have."""
@@ -48,10 +50,30 @@ def prepare(
         turn = stages(tree.size(x0), isinstance(objective.fun, WithResiduals))
     else:
         turn = (Stage(as_method(method), None, ""),)
+    if not objective.fixed:
+        turn = (_for_batches(method, turn[0]),)
     if x_scale is not None:
         scale = _scale(x_scale, x0)
         turn = tuple(stage._replace(method=Scaled(stage.method, scale)) for stage in turn)
     return objective, x0, turn
+
+
+def _for_batches(method: Any, given: Stage) -> Stage:
+    """The method of a run on mini-batches; raises for one that takes them for the same function."""
+    if method is None:
+        return Stage(adam(), None, "chosen for mini-batches: it needs no line search and no curvature")
+    parts = [given.method]
+    for part in parts:
+        if getattr(part, "same_objective", False):
+            name = type(part).__name__
+            raise ValueError(
+                f"method: {name} compares gradients of successive points, and mini-batches make those of "
+                "different functions: take all examples (batch_size=None), or gradient_descent, heavy_ball, "
+                "nesterov, adam or any optax optimizer."
+            )
+        if dataclasses.is_dataclass(part):
+            parts += [getattr(part, field.name) for field in dataclasses.fields(part)]
+    return given
 
 
 def prepare_objective(
@@ -73,6 +95,11 @@ def prepare_objective(
         )
     if _traced((x, args)):
         raise TypeError(f"{name} or args are being traced: call this outside of jax.jit, grad and vmap.")
+    if isinstance(fun, FiniteSum):
+        if has_aux:
+            raise TypeError("has_aux: a jgd.finite_sum has no auxiliary output.")
+        x = _floats(x, name)
+        return fun.objective(x, _arrays(args)), x
     if isinstance(fun, Residuals):
         if has_aux:
             raise TypeError("has_aux: the auxiliary output of jgd.residuals is the residuals themselves.")

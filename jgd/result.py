@@ -21,7 +21,8 @@ class Work:
 
     `values`, `grads`, `hvps` (Hessian-vector products) and `hessians` are what a counting objective
     would have counted. `discarded` of the values were thrown away: rejected trials of searches, and
-    steps taken twice to come back to the last finite or the best point.
+    steps taken twice to come back to the last finite or the best point. Under mini-batches all these are
+    evaluations of one batch each, and `looks` counts those of all examples.
     """
 
     values: int
@@ -29,6 +30,7 @@ class Work:
     hvps: int
     hessians: int
     discarded: int
+    looks: int = 0
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ def _summary(r: Result) -> list[str]:
         lines.append(f"  bounds       {held:,} of {plural(r.parameters, 'parameter')} held by a bound")
     if np.isfinite(r.tolerances.target):
         lines.append(f"  target       {_held(float(r.value), r.tolerances.target)}")
-    if len(r.history.get("step", ())) > 1:
+    if r.program.objective.fixed and len(r.history.get("step", ())) > 1:
         lines += _last_step(r)
     w = r.work
     parts = [plural(w.values, "value"), plural(w.grads, "gradient")]
@@ -162,8 +164,22 @@ def _summary(r: Result) -> list[str]:
     parts += [plural(w.hessians, "Hessian")] if w.hessians else []
     thrown = f" ({w.discarded:,} of the values thrown away)" if w.discarded else ""
     lines.append(f"  work         {', '.join(parts)}{thrown}")
+    lines += _batches(r)
     lines.append(f"  time         {r.compile_seconds:.3f} s compiling, {r.run_seconds:.6f} s running")
     return lines + [f"  note         {note}" for note in r.notes]
+
+
+def _batches(r: Result) -> list[str]:
+    """What the steps saw of the examples; nothing where they saw all."""
+    objective = r.program.objective
+    if objective.batches is None:
+        return []
+    count, batches = objective.args[-1].count, objective.batches
+    epochs = r.steps / batches.epoch(count)
+    return [
+        f"  examples     {batches.size:,} of {count:,} a step, {epochs:,.1f} epochs; work is of batches, "
+        f"value and gradient are of all examples, evaluated {plural(r.work.looks, 'time')}"
+    ]
 
 
 def _last_step(r: Result) -> list[str]:

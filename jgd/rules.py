@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core import check
-from jgd.driver.stop import Divergence, Evaluations, Gradient, Stall, Steps, Stop, Target, When
+from jgd.driver.stop import Divergence, Epochs, Evaluations, Gradient, Stall, Steps, Stop, Target, When
 
 DEFAULT_TOLERANCES = {2: (1e-2, 1e-2), 4: (1e-4, 1e-6), 8: (1e-8, 1e-12)}
 """Bytes of the widest leaf of x -> (gtol, grtol)."""
@@ -29,9 +29,13 @@ def rules(
     max_steps: int,
     max_evaluations: int | None,
     stop: Any,
+    between: int | None = None,
 ) -> tuple[Stop, dict[str, float]]:
-    """The rules of a run and the tolerances as they are printed; raises for what they cannot be."""
-    given = (gtol, grtol, ftol, xtol, target, max_steps, max_evaluations)
+    """The rules of a run and the tolerances as they are printed; raises for what they cannot be.
+
+    `between` is the number of steps between two looks at all examples, None where every step sees them.
+    """
+    given = (gtol, grtol, ftol, xtol, target, max_steps, max_evaluations, between)
     if stop == () and all(type(one) in PLAIN for one in given):
         return _remembered(dtype, given, tuple(map(type, given)))
     return _made(dtype, given, stop)
@@ -50,7 +54,7 @@ def _remembered(dtype: Any, given: tuple, types: tuple) -> tuple[Stop, dict[str,
 
 
 def _made(dtype: Any, given: tuple, stop: Any) -> tuple[Stop, dict[str, float]]:
-    gtol, grtol, ftol, xtol, target, max_steps, max_evaluations = given
+    gtol, grtol, ftol, xtol, target, max_steps, max_evaluations, between = given
     default_gtol, default_grtol = DEFAULT_TOLERANCES[min(dtype.itemsize, 8)]
     if grtol is None:
         grtol = default_grtol if gtol is None else 0.0
@@ -64,14 +68,29 @@ def _made(dtype: Any, given: tuple, stop: Any) -> tuple[Stop, dict[str, float]]:
         check.scalar("target", target)
     further = [_rule(given) for given in (stop if isinstance(stop, tuple | list) else (stop,))]
     tests: list[Any] = [Gradient(gtol, grtol), Target(target), Divergence()]
+    checks: list[Any] = [] if any(isinstance(rule, Stall) for rule in further) else [Stall(ftol, xtol)]
+    if between is not None:
+        _check_batches(further)
+        tests, checks = (
+            [Divergence()],
+            [Epochs(gtol, grtol, ftol, target, np.int32(between)), Stall(0.0, xtol)],
+        )
     tests += [rule for rule in further if hasattr(rule, "going")]
-    checks = [rule for rule in further if not hasattr(rule, "going")]
-    if not any(isinstance(rule, Stall) for rule in checks):
-        checks.insert(0, Stall(ftol, xtol))
+    checks += [rule for rule in further if not hasattr(rule, "going")]
     if max_evaluations is not None:
         tests.append(Evaluations(np.int32(check.whole("max_evaluations", max_evaluations))))
     tests.append(Steps(np.int32(check.whole("max_steps", max_steps, least=0))))
     return Stop(tuple(tests), tuple(checks)), {**tolerances, "target": target}
+
+
+def _check_batches(further: list[Any]) -> None:
+    """Raise for a rule that takes the value or the gradient of a mini-batch for that of all examples."""
+    for rule in further:
+        if isinstance(rule, Gradient | Target | Stall | When):
+            raise ValueError(
+                f"stop: {type(rule).__name__} would compare values of different mini-batches. gtol, grtol, "
+                "ftol and target are held against all examples, every test_every epochs of jgd.finite_sum."
+            )
 
 
 def _rule(given: Any) -> Any:

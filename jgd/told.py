@@ -1,13 +1,21 @@
 """What the front door reads of a run."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
+
+from jgd.core import tree
+from jgd.core.record import record
 from jgd.core.status import Status
-from jgd.driver.carry import Carry
+from jgd.core.types import Point
+from jgd.driver.carry import Carry, Program
 
 
 class Told(NamedTuple):
-    """The numbers of a run, `counts` and `discarded` in the order of `COUNTS`."""
+    """The numbers of a run, `counts` and `discarded` in the order of `COUNTS`.
+
+    `looks` is how often a run on mini-batches evaluated all examples.
+    """
 
     status: Status
     steps: int
@@ -18,16 +26,64 @@ class Told(NamedTuple):
     first_value: float
     grad_norm: float
     first_grad_norm: float
+    looks: int
 
 
-def told(carry: Carry) -> Told:
+@record
+class Best:
+    """Where the lowest value was seen, the value, and at which step."""
+
+    x: Any
+    value: jax.Array
+    k: Any
+
+
+@record
+class Ended:
+    """A run that has ended: its carry, the Point that it is judged by, the size of the gradient there.
+
+    `best` is None where it is to be found by running its block again.
+    """
+
+    carry: Carry
+    point: Point
+    grad_norm: jax.Array
+    best: Best | None = None
+
+    @property
+    def given(self) -> Any:
+        """What users are given of it as arrays."""
+        return self.point, self.carry.motion.point, self.best and (self.best.x, self.best.value)
+
+
+def ended(program: Program, carry: Carry) -> Ended:
+    """What there is to be told of a run; under mini-batches its Points are those of all examples."""
+    f, motion = program.objective, carry.motion
+    if f.fixed:
+        return Ended(carry, motion.point, carry.grad_norm)
+    point, seen = f.full.evaluate(motion.point.x), carry.memory[1][0]
+    last, lowest = Best(point.x, point.value, motion.k), Best(seen.x, seen.lowest, seen.k)
+    best = tree.select(lowest.value < last.value, lowest, last)
+    return Ended(carry, point, tree.norm_inf(f.full.stationarity(point)), best)
+
+
+def told(program: Program, run: Ended) -> Told:
     """The numbers of a run that has ended."""
-    motion = carry.motion
-    reals = motion.point.value, motion.best_value, carry.first_value, carry.grad_norm, carry.memory[0][0]
+    carry, value, fixed = run.carry, run.point.value.item(), program.objective.fixed
+    seen = None if fixed else carry.memory[1][0]
+    best = carry.motion.best_value if run.best is None else run.best.value
+    first = (
+        (carry.first_value, carry.memory[0][0]) if seen is None else (seen.first_value, seen.first_grad_norm)
+    )
     return Told(
         Status(carry.status.item()),
-        motion.k.item(),
-        motion.counts.tolist(),
+        carry.motion.k.item(),
+        carry.motion.counts.tolist(),
         carry.discarded.tolist(),
-        *(real.item() for real in reals),
+        value,
+        best.item(),
+        first[0].item(),
+        run.grad_norm.item(),
+        first[1].item(),
+        0 if seen is None else seen.times.item() + 1,
     )

@@ -1,5 +1,6 @@
 """The objective: a pure function of x, and everything that is derived from it."""
 
+import dataclasses
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -10,6 +11,8 @@ from jax import lax
 
 from jgd.core import tree
 from jgd.core.box import Box
+from jgd.core.examples import SumOf
+from jgd.core.minibatch import Batches
 from jgd.core.record import record, static
 from jgd.core.residuals import WithResiduals
 from jgd.core.types import Point
@@ -47,30 +50,62 @@ class Objective:
 
     `fun` is pure JAX and compared by identity: hand over the same function object to reuse a
     compiled program, and data through `args`, whose leaves may change without recompiling. Where there is a
-    `box` every x that is evaluated is moved into it first.
+    `box` every x that is evaluated is moved into it first. A sum over examples (`SumOf`, the last of `args`
+    its `Examples`) is evaluated in blocks, and with `batches` the objective of step k is made of its rows.
     """
 
     fun: Callable = static()
     args: tuple = ()
     has_aux: bool = static(default=False)
     box: Box | None = None
+    batches: Batches | None = None
+    k: Any = None
 
     def at(self, k: Any) -> "Objective":
-        """The objective of step k: the same at every step."""
-        del k
-        return self
+        """The objective of step k: without batches the same at every step."""
+        return self if self.batches is None else dataclasses.replace(self, k=k)
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it is the same function at every step."""
+        return self.batches is None
+
+    @property
+    def between(self) -> int | None:
+        """The steps between two looks at all examples, None where every step sees them."""
+        return None if self.batches is None else self.batches.between(self.args[-1].count)
+
+    @property
+    def full(self) -> "Objective":
+        """The objective of all rows."""
+        return dataclasses.replace(self, batches=None, k=None)
+
+    def _added(self, of: Callable[[Callable, tuple], Any]) -> Any:
+        """`of(fun, args)`, which is linear in fun; of a sum over examples that of its parts."""
+        if not isinstance(self.fun, SumOf):
+            return of(self.fun, self.args)
+        if self.batches is None or self.k is None:
+            return self.fun.added(of, self.args)
+        *own, whole = self.args
+        return of(self.fun, (*own, self.batches.draw(self.k, whole)))
 
     def value(self, x: Any) -> jax.Array:
         """f(x)."""
-        out = self.fun(x, *self.args)
+        out = self._added(lambda fun, args: fun(x, *args))
         return out[0] if self.has_aux else out
 
+    def _evaluated(self, x: Any) -> tuple[tuple[jax.Array, Any], Any]:
+        """((value, aux), grad)."""
+        return self._added(lambda fun, args: value_aux_and_grad(fun, x, args, self.has_aux))
+
     def evaluate(self, to: Any) -> Point:
-        """The Point at `to`, moved into the box; a Point that was evaluated already is handed back."""
+        """The Point at `to`, moved into the box; a Point of this very function is handed back."""
         if isinstance(to, Point):
-            return to
+            if self.fixed:
+                return to
+            to = to.x
         x = self.inside(to)
-        (value, aux), grad = value_aux_and_grad(self.fun, x, self.args, self.has_aux)
+        (value, aux), grad = self._evaluated(x)
         return Point(x, value, grad, aux)
 
     def inside(self, x: Any) -> Any:
@@ -79,14 +114,17 @@ class Objective:
 
     def grad(self, x: Any) -> Any:
         """The gradient at x, a pytree like x."""
-        return value_aux_and_grad(self.fun, x, self.args, self.has_aux)[1]
+        return self._evaluated(x)[1]
 
     def hvp(self, x: Any) -> Callable[[Any], Any]:
         """v -> H(x) v, each product costing about two gradients, at the highest matmul precision."""
 
         def product(v: Any) -> Any:
+            def of(fun: Callable, args: tuple) -> Any:
+                return jax.jvp(lambda x: value_aux_and_grad(fun, x, args, self.has_aux)[1], (x,), (v,))[1]
+
             with jax.default_matmul_precision("highest"):
-                return jax.jvp(self.grad, (x,), (v,))[1]
+                return self._added(of)
 
         return product
 

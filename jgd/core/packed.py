@@ -27,16 +27,22 @@ class Packed:
 
 
 def packed(tree: Any, given: Any = None) -> Packed:
-    """The tree, for `unpacked`; its leaves that are those of `given` stay as they are, small or not."""
+    """The tree, for `unpacked`; its leaves that are those of `given` stay as they are, small or not.
+
+    A leaf that is there more than once is handed back once.
+    """
     leaves, structure = jax.tree.flatten(tree)
     kept = set(map(id, jax.tree.leaves(given)))
     together: dict[Any, list[jax.Array]] = {}
-    whole, places = [], []
+    whole: list[jax.Array] = []
+    at: dict[int, int] = {}
+    places = []
     for leaf in leaves:
         dtype = leaf.dtype
         if id(leaf) in kept or leaf.size > SMALL or getattr(dtype, "kind", "V") not in "fiub":
-            places.append((None, len(whole), None))
-            whole.append(leaf)
+            places.append((None, at.setdefault(id(leaf), len(whole)), None))
+            if at[id(leaf)] == len(whole):
+                whole.append(leaf)
         else:
             vector = together.setdefault(dtype, [])
             places.append((dtype, sum(part.size for part in vector), leaf.shape))

@@ -57,6 +57,7 @@ class Conjugate:
 
     beta: Callable = static(default=hager_zhang)
     remembers = True
+    same_objective = True
 
     def init(self, f: Objective, point: Point) -> Before:
         """No step yet."""

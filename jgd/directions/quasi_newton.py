@@ -49,6 +49,7 @@ class LBFGS:
 
     memory: int = static(default=10)
     remembers = True
+    same_objective = True
 
     def init(self, f: Objective, point: Point) -> Pairs:
         """No pairs yet."""
@@ -137,6 +138,7 @@ class BFGS:
     """
 
     remembers = True
+    same_objective = True
 
     def init(self, f: Objective, point: Point) -> Inverse:
         """The identity, scaled."""

@@ -46,8 +46,8 @@ def _settle(steps: StepLoop, start: Carry, motion: Motion) -> tuple[Carry, jax.A
     fresh = good & ((now.k > before.k) | (start.status == Status.NOT_STARTED))
 
     step_norm = tree.norm_inf(tree.subtract(now.point.x, before.point.x))
-    look = Look(before.point, now.point, x_norm, step_norm, now.rate, now.accepted)
     due = fresh & has_row(now.k, GRID.exponent)
+    look = Look(now.k, due, before.point, now.point, x_norm, step_norm, now.rate, now.accepted)
     checked, memory = program.stop.check(f, look, checks)
     checked = jnp.where(due, checked, Status.RUNNING)
     checks = jax.tree.map(partial(jnp.where, due), memory, checks)
@@ -80,10 +80,9 @@ def _settle(steps: StepLoop, start: Carry, motion: Motion) -> tuple[Carry, jax.A
 
 def begin(program: Program, x0: Any) -> Carry:
     """The carry before the first step, not yet looked at."""
-    f = program.objective
-    x0 = tree.strong(x0)
+    x0, k = tree.strong(x0), jnp.zeros((), jnp.int32)
+    f = program.objective.at(k)
     point = f.evaluate(x0)
-    k = jnp.zeros((), jnp.int32)
     motion = Motion(
         at=Position(k, point, tree.strong(program.method.init(f, point))),
         rate=jnp.full((), jnp.nan, tree.scalar_dtype(x0)),

@@ -26,7 +26,8 @@ def _advance(program: Program, at: Position) -> tuple[Position, Info, bool]:
     f = program.objective
     step = program.method.step(f.at(at.k), at.point, at.state)
     point = f.at(at.k + 1).evaluate(step.to)
-    return Position(at.k + 1, point, step.state), step.info, not isinstance(step.to, Point)
+    pays = not isinstance(step.to, Point) or not f.fixed
+    return Position(at.k + 1, point, step.state), step.info, pays
 
 
 class StepLoop:

@@ -32,6 +32,7 @@ class Adaptive:
     """
 
     initial: Any = 1e-6
+    same_objective = True
 
     def init(self, f: Objective, point: Point) -> Adapted:
         """No step yet, which a rate of 0 says."""

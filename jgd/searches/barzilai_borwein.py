@@ -45,6 +45,7 @@ class BarzilaiBorwein:
     window: int = static(default=10)
     decrease: Any = 1e-4
     may_fail = True
+    same_objective = True
 
     def init(self, f: Objective, point: Point) -> Before:
         """No step yet."""

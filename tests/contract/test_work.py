@@ -41,7 +41,7 @@ objective in code of its own."""
 
 def reported(result: jgd.Result) -> dict[str, int]:
     work = dataclasses.asdict(result.work)
-    del work["discarded"]
+    del work["discarded"], work["looks"]
     return work
 
 

@@ -1,0 +1,163 @@
+"""Sums over all examples: exact in blocks of any size, for every method, and clear about bad data."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jgd
+from jgd.core.objective import Objective
+from tests.contract.counting import compilations
+from tests.sums.fits import COUNT, SIZE, START, WEIGHTS, X, Y, of_many, of_one, oracle, ridge, whole
+
+BLOCKS = (None, 1, 7, 50, 51, 52, 102, 103, 500)
+
+
+@pytest.mark.parametrize("loss", [of_one, of_many])
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize(("reduction", "weights"), [("mean", None), ("sum", None), ("mean", WEIGHTS)])
+def test_value_gradient_products_and_hessian_are_those_of_numpy(loss, block, reduction, weights):
+    fit = jgd.finite_sum(
+        loss, (X, Y), reduction=reduction, regularizer=ridge, weights=weights, block_size=block
+    )
+    f, w = fit.objective(jnp.zeros(SIZE)), jnp.asarray(START)
+    known = np.ones(COUNT) if weights is None else weights
+    value, grad, hessian = oracle(START, X, Y, known, 1 / known.sum() if reduction == "mean" else 1.0)
+    point = jax.jit(Objective.evaluate)(f, w)
+    assert float(point.value) == pytest.approx(value, rel=1e-13)
+    assert float(fit(w)) == pytest.approx(value, rel=1e-13)
+    assert np.asarray(point.grad) == pytest.approx(grad, rel=1e-11)
+    assert np.asarray(f.hvp(w)(w)) == pytest.approx(hessian @ START, rel=1e-11)
+    assert np.asarray(f.hessian(w)) == pytest.approx(hessian, rel=1e-11)
+
+
+BY_HAND = {
+    "gradient_descent": jgd.gradient_descent(0.5),
+    "armijo": jgd.gradient_descent(jgd.armijo()),
+    "lbfgs": jgd.lbfgs(),
+    "bfgs": jgd.bfgs(),
+    "conjugate_gradient": jgd.conjugate_gradient(),
+    "newton": jgd.newton(),
+    "newton_cg": jgd.newton_cg(),
+    "trust_region": jgd.trust_region(),
+    "trust_region_cg": jgd.trust_region_cg(),
+    "adam": jgd.adam(0.1),
+    "default": None,
+}
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_a_run_in_blocks_is_the_run_of_the_function_written_out(name):
+    fit = jgd.finite_sum(of_one, (X, Y), regularizer=ridge, block_size=10)
+    given = {"max_steps": 20, "recorder": jgd.Recorder(x=True)}
+    one, other = (jgd.minimize(fun, START, BY_HAND[name], **given) for fun in (fit, whole))
+    assert one.steps == other.steps
+    assert one.history["x"] == pytest.approx(other.history["x"], abs=1e-9)
+    assert one.work == other.work
+
+
+def test_data_may_be_any_tree_and_arguments_travel_beside_it():
+    def loss(w, row, power):
+        return jnp.abs(row["x"]["a"] @ w["m"] + w["c"] - row["y"]) ** power
+
+    data = {"x": {"a": X}, "y": X @ np.arange(5.0) + 3}
+    fit = jgd.finite_sum(loss, data, regularizer=lambda w, power: 1e-9 * w["c"] ** power)
+    start = {"m": np.zeros(5), "c": np.zeros(())}
+    result = jgd.minimize(fit, start, args=(2.0,))
+    assert result.success
+    assert np.asarray(result.x["m"]) == pytest.approx(np.arange(5.0), abs=1e-6)
+    assert float(result.x["c"]) == pytest.approx(3.0, abs=1e-6)
+    assert jgd.curvature(fit, result.x, args=(2.0,)).condition < 10
+
+
+def test_new_data_and_new_weights_compile_nothing():
+    for _ in range(2):
+        before = compilations()
+        fit = jgd.finite_sum(of_many, (X + 1, Y), weights=WEIGHTS, block_size=20)
+        jgd.minimize(fit, START, jgd.newton())
+    assert compilations() == before
+
+
+def test_each_block_is_evaluated_once_for_value_and_gradient_together():
+    fit = jgd.finite_sum(lambda w, rows: of_many(counted(w), rows), (X, Y), block_size=10)
+    seen = []
+
+    def counted(w):
+        jax.debug.callback(lambda _: seen.append(1), w[0])
+        return w
+
+    jax.jit(Objective.evaluate)(fit.objective(jnp.zeros(SIZE)), jnp.zeros(SIZE))
+    jax.effects_barrier()
+    assert len(seen) == 11
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_a_sum_in_blocks_keeps_the_dtype_of_its_point(dtype):
+    data = (X.astype(np.float32), Y.astype(np.float32))
+
+    def loss(w, row):
+        return of_one(w.astype(jnp.float32), row)
+
+    f = jgd.finite_sum(loss, data, block_size=10).objective(jnp.zeros(SIZE, dtype))
+    point = f.evaluate(jnp.zeros(SIZE, dtype))
+    assert (point.value.dtype, point.grad.dtype) == (np.float32, jnp.dtype(dtype))
+    assert float(point.value) == pytest.approx(np.log(2), rel=1e-6)
+
+
+BAD = {
+    "loss": (lambda: jgd.finite_sum(3, X), "loss must be a function"),
+    "reduction": (lambda: jgd.finite_sum(of_one, X, reduction="max"), 'reduction must be "mean" or "sum"'),
+    "regularizer": (lambda: jgd.finite_sum(of_one, X, regularizer=1.0), "regularizer must be a function"),
+    "no data": (lambda: jgd.finite_sum(of_one, ()), "data has no arrays"),
+    "a list": (lambda: jgd.finite_sum(of_one, [[1.0, 2.0]]), r"data\[0\]\[0\] must be an array, got float"),
+    "one number": (lambda: jgd.finite_sum(of_one, np.float64(1.0)), "data is one number"),
+    "lengths": (
+        lambda: jgd.finite_sum(of_one, (X, Y[:-1])),
+        r"agree in the number of examples, and data\[0\] has 103, data\[1\] has 102",
+    ),
+    "empty": (lambda: jgd.finite_sum(of_one, X[:0]), "data has no examples"),
+    "weights' shape": (
+        lambda: jgd.finite_sum(of_one, X, weights=WEIGHTS[1:]),
+        r"weights must be of shape \(103,\)",
+    ),
+    "negative": (
+        lambda: jgd.finite_sum(of_one, X, weights=-WEIGHTS),
+        "weights must be finite and not negative",
+    ),
+    "block": (lambda: jgd.finite_sum(of_one, X, block_size=0), "block_size must be at least 1"),
+    "batch": (lambda: jgd.finite_sum(of_one, X, batch_size=0), "batch_size must be at least 1"),
+    "too many": (lambda: jgd.finite_sum(of_one, X, batch_size=104), "batch_size=104 is more than the 103"),
+    "key": (lambda: jgd.finite_sum(of_one, X, batch_size=1, key=1.5), "key must be a whole number"),
+    "epochs": (
+        lambda: jgd.finite_sum(of_one, X, batch_size=1, test_every=0),
+        "test_every must be at least 1",
+    ),
+    "vector": (
+        lambda: jgd.minimize(jgd.finite_sum(lambda w, row: row[0] * w, (X, Y)), START),
+        "loss must return one number",
+    ),
+    "whole": (
+        lambda: jgd.minimize(jgd.finite_sum(lambda w, row: jnp.int32(1), (X, Y)), START),
+        "loss must return a real float, got int32",
+    ),
+    "penalty": (
+        lambda: jgd.minimize(jgd.finite_sum(of_one, (X, Y), regularizer=lambda w: w), START),
+        "regularizer must return one number",
+    ),
+    "aux": (lambda: jgd.minimize(jgd.finite_sum(of_one, (X, Y)), START, has_aux=True), "has_aux"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_data_and_bad_losses_are_refused_in_a_sentence(name):
+    attempt, words = BAD[name]
+    with pytest.raises((TypeError, ValueError), match=words):
+        attempt()
+
+
+def test_an_error_inside_the_loss_comes_out_as_it_is():
+    def loss(w, row):
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        jgd.minimize(jgd.finite_sum(loss, (X, Y)), START)
