@@ -120,6 +120,8 @@ def minimize(
     if isinstance(x0, Result):
         raise TypeError("x0 is a Result: write start=result to go on from it, or x0=result.x.")
     if x0 is None and start is None:
+        x0 = getattr(fun, "start", None)
+    if x0 is None and start is None:
         raise ValueError("x0 is missing: give a start, a float array or a pytree of them.")
     if start is not None:
         if not isinstance(start, Result):

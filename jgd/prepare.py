@@ -47,7 +47,7 @@ def prepare(
         box = _box(bounds, x0)
         objective, x0 = dataclasses.replace(objective, box=box), box.project(x0)
     if method is None:
-        turn = stages(tree.size(x0), isinstance(objective.fun, WithResiduals))
+        turn = stages(tree.size(x0), isinstance(objective.fun, WithResiduals), objective.structured)
     else:
         turn = (Stage(as_method(method), None, ""),)
     if not objective.fixed:

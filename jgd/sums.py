@@ -21,13 +21,14 @@ BLOCK_BYTES = 2**20
 class FiniteSum:
     """What `finite_sum` makes, for `minimize` in place of a function: `fun` of x and its data, in batches.
 
-    `whole(x)` is its value over all examples.
+    Called with x it gives the value over all examples; `start` is a start of zeros, where one is known.
     """
 
     loss: Callable
     penalty: Callable | None
     examples: Examples
     batches: Batches | None
+    start: Any = None
 
     @property
     def count(self) -> int:
@@ -68,6 +69,7 @@ def finite_sum(
     regularizer: Callable | None = None,
     weights: Any = None,
     block_size: int | None = None,
+    start: Any = None,
 ) -> FiniteSum:
     """The objective (sum_i w_i loss(x, example_i)) / sum_i w_i + regularizer(x), for `minimize`.
 
@@ -84,6 +86,7 @@ def finite_sum(
       regularizer: a function of x (and args) that is added once.
       weights: a number for each example, none of them negative; None for 1.
       block_size: how many examples are read at once when all are; None for what suits the machine.
+      start: what x0 is where `minimize` is given none.
 
     Returns:
       A `FiniteSum`, to be handed to `jgd.minimize` as `fun`; called with x it gives the value over all
@@ -114,12 +117,12 @@ def finite_sum(
     block = _block(rows, count) if block_size is None else check.whole("block_size", block_size)
     examples = Examples(rows, weighted, scale, block)
     if batch_size is None:
-        return FiniteSum(loss, regularizer, examples, None)
+        return FiniteSum(loss, regularizer, examples, None, start)
     size = check.whole("batch_size", batch_size)
     if size > count:
         raise ValueError(f"batch_size={size:,} is more than the {count:,} examples: None takes all of them.")
     every = check.whole("test_every", test_every)
-    return FiniteSum(loss, regularizer, examples, Batches(_key(key), size, bool(replacement), every))
+    return FiniteSum(loss, regularizer, examples, Batches(_key(key), size, bool(replacement), every), start)
 
 
 def _rows(data: Any) -> Any:

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jgd.core import tree
 from jgd.core.record import record, static
 
 
@@ -79,15 +80,24 @@ class SumOf:
         total = jnp.sum(losses * weights) * scale
         return total if self.penalty is None else total + self.penalty(x, *args[:-1])
 
-    def added(self, of: Callable[[Callable, tuple], Any], args: tuple) -> Any:
+    def hessian(self, x: Any, *args: Any) -> jax.Array:
+        """The dense Hessian over the ravelled x, all rows at once, by the loss's own."""
+        own, examples = args[:-1], args[-1]
+        weights = jnp.broadcast_to(examples.weight(), (examples.count,)) * examples.scale
+        loss: Any = self.loss
+        found = loss.hessian(x, examples.rows, weights, *own)
+        return found if self.penalty is None else found + hessian_of(self.penalty, x, own)
+
+    def added(self, of: Callable[[Callable, tuple], Any], args: tuple, least: int = 1) -> Any:
         """The sum of `of(part, its args)` over the parts that make up the whole: the blocks and the penalty.
 
-        `of` must be linear in the function, as the value, the gradient and the Hessian are.
+        `of` must be linear in the function, as the value, the gradient and the Hessian are. A block has at
+        least so many rows.
         """
         own, examples = args[:-1], args[-1]
-        size, data = examples.block, SumOf(self.loss, None, self.batched)
-        if size is None or examples.count <= size:
+        if examples.block is None or examples.count <= max(examples.block, least):
             return of(self, args)
+        size, data = max(examples.block, least), SumOf(self.loss, None, self.batched)
 
         def more(total: Any, i: jax.Array) -> tuple[Any, None]:
             part = of(data, (*own, examples.part(i, size)))
@@ -100,3 +110,11 @@ class SumOf:
         if self.penalty is None:
             return total
         return jax.tree.map(jnp.add, total, of(self.penalty, own))
+
+
+def hessian_of(fun: Callable, x: Any, args: tuple) -> jax.Array:
+    """The dense Hessian over the ravelled x: a sum's own, or that of a function of few operations."""
+    if isinstance(fun, SumOf):
+        return fun.hessian(x, *args)
+    flat, unravel = tree.ravel(x)
+    return jax.hessian(lambda v: fun(unravel(v), *args))(flat)

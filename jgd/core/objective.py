@@ -11,7 +11,7 @@ from jax import lax
 
 from jgd.core import tree
 from jgd.core.box import Box
-from jgd.core.examples import SumOf
+from jgd.core.examples import SumOf, hessian_of
 from jgd.core.minibatch import Batches
 from jgd.core.record import record, static
 from jgd.core.residuals import WithResiduals
@@ -22,6 +22,9 @@ HESSIAN_LIMIT = 2**31
 
 HESSIAN_BLOCK = 128
 """How many columns of a dense Hessian are computed at once: their intermediate results share memory."""
+
+HESSIAN_ROWS = 2048
+"""At least so many rows of data go into a part of a dense Hessian: products of matrices want large ones."""
 
 
 def check_dense(n: int, dtype: Any) -> None:
@@ -80,12 +83,20 @@ class Objective:
         """The objective of all rows."""
         return dataclasses.replace(self, batches=None, k=None)
 
-    def _added(self, of: Callable[[Callable, tuple], Any]) -> Any:
-        """`of(fun, args)`, which is linear in fun; of a sum over examples that of its parts."""
+    @property
+    def structured(self) -> bool:
+        """Whether it has a dense Hessian that is not made of products."""
+        return isinstance(self.fun, SumOf) and hasattr(self.fun.loss, "hessian")
+
+    def _added(self, of: Callable[[Callable, tuple], Any], least: int = 1) -> Any:
+        """`of(fun, args)`, which is linear in fun; of a sum over examples that of its parts.
+
+        A part has at least so many rows.
+        """
         if not isinstance(self.fun, SumOf):
             return of(self.fun, self.args)
         if self.batches is None or self.k is None:
-            return self.fun.added(of, self.args)
+            return self.fun.added(of, self.args, least)
         *own, whole = self.args
         return of(self.fun, (*own, self.batches.draw(self.k, whole)))
 
@@ -153,16 +164,19 @@ class Objective:
 
         return along
 
-    def hessian(self, x: Any, product: Callable | None = None) -> jax.Array:
+    def hessian(self, x: Any, curvature: Callable | None = None) -> jax.Array:
         """The dense Hessian at x, of shape (n, n) over the ravelled x, in the dtype of scalars about x.
 
-        Its columns are Hessian-vector products, or those of another `product` on vectors, at most
-        `HESSIAN_BLOCK` of them in flight at once. Raises ValueError if it would take more than
-        `HESSIAN_LIMIT` bytes.
+        Its columns are Hessian-vector products, or those of another `curvature(self, x)` on vectors, at most
+        `HESSIAN_BLOCK` of them in flight at once. Where the loss of the examples has a `hessian` of its own,
+        that is summed instead. Raises ValueError if it would take more than `HESSIAN_LIMIT` bytes.
         """
         n, dtype = tree.size(x), tree.scalar_dtype(x)
         check_dense(n, dtype)
-        product = self.ravelled_hvp(x) if product is None else product
+        if curvature in (None, Objective.ravelled_hvp) and self.structured:
+            with jax.default_matmul_precision("highest"):
+                return self._added(lambda fun, args: hessian_of(fun, x, args), HESSIAN_ROWS).astype(dtype)
+        product = (curvature or Objective.ravelled_hvp)(self, x)
 
         def column(i: jax.Array) -> jax.Array:
             return product((jnp.arange(n) == i).astype(dtype))

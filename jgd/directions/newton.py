@@ -49,7 +49,7 @@ class SafeNewton:
 
     def __call__(self, f: Objective, p: Point, s: jax.Array) -> tuple[Any, jax.Array, Info]:
         """The solution of (H + tau I) d = -grad."""
-        hessian = reduced(f.hessian(p.x, self.curvature(f, p.x)), f.ravelled_free(p))
+        hessian = reduced(f.hessian(p.x, self.curvature), f.ravelled_free(p))
         d, shift = solve_shifted(hessian, -tree.vector(p.grad))
         return tree.unravelled(d, p.x), shift.astype(s.dtype), Info(hessians=1)
 

@@ -36,7 +36,7 @@ class Exact:
     def look(self, f: Objective, p: Point) -> tuple[Any, Info]:
         """Eigenvalues, eigenvectors, the gradient in their basis, and 1/D."""
         free = f.ravelled_free(p)
-        hessian = reduced(f.hessian(p.x, self.curvature(f, p.x)), free)
+        hessian = reduced(f.hessian(p.x, self.curvature), free)
         lengths = jnp.sqrt(jnp.abs(jnp.diagonal(hessian)))
         longest = jnp.max(lengths)
         lengths = jnp.where(lengths > 0, lengths, jnp.where(longest > 0, longest, 1))

@@ -42,7 +42,7 @@ def test_the_products_are_those_of_the_jacobian():
     J = np.asarray(jax.jacobian(decay)(x, f.args[0]))
     for v in rng.standard_normal((3, 3)):
         np.testing.assert_allclose(f.ravelled_gauss_newton(x)(jnp.asarray(v)), J.T @ J @ v, rtol=1e-12)
-    np.testing.assert_allclose(f.hessian(x, f.ravelled_gauss_newton(x)), J.T @ J, rtol=1e-12)
+    np.testing.assert_allclose(f.hessian(x, jgd.Objective.ravelled_gauss_newton), J.T @ J, rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", METHODS)

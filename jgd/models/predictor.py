@@ -1,0 +1,78 @@
+"""Losses of a linear predictor, which have a dense Hessian of their own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jgd.core import tree
+
+COLUMNS = 256
+"""Above so many features the products of a Hessian are made of blocks of columns, one of each two alike."""
+
+
+@dataclass(frozen=True)
+class OfPredictor:
+    """(w, (X, y)) -> the losses `link(z, y)` of the rows, with z = X coef^T + intercept.
+
+    `w` is the coefficients, of shape (p,), or (K, p) for K predictors, or, with `intercept`, a dict of
+    "coef" and "intercept". `link` is smooth and takes one z, a number or K of them, and one y.
+    """
+
+    link: Callable
+    intercept: bool = False
+
+    def predictor(self, w: Any, X: Any) -> jax.Array:
+        """z for each row."""
+        if not self.intercept:
+            return X @ w.T
+        return X @ w["coef"].T + w["intercept"]
+
+    def __call__(self, w: Any, rows: Any) -> jax.Array:
+        """The loss of each row."""
+        X, y = rows
+        return jax.vmap(self.link)(self.predictor(w, X), y)
+
+    def hessian(self, w: Any, rows: Any, weights: jax.Array) -> jax.Array:
+        """sum_i weight_i x_i x_i^T link''(z_i), over the ravelled w."""
+        X, y = rows
+        z = self.predictor(w, X)
+        bends = jax.vmap(jax.hessian(self.link))(z, y)
+        if self.intercept:
+            X = jnp.concatenate([X, jnp.ones_like(X[:, :1])], axis=1)
+        X, weights = (part.astype(bends.dtype) for part in (X, weights))
+        if z.ndim == 1:
+            return gram(X, weights * bends)
+        return self._several(w, X, weights, bends)
+
+    def _several(self, w: Any, X: jax.Array, weights: jax.Array, bends: jax.Array) -> jax.Array:
+        """The same for K predictors, whose features stand beside each other in the ravelled w."""
+        classes, features = bends.shape[1], X.shape[1]
+        pairs = bends.reshape(-1, classes**2).T
+        blocks = lax.map(lambda bend: gram(X, weights * bend), pairs)
+        size = classes * features
+        whole = blocks.reshape(classes, classes, features, features).swapaxes(1, 2).reshape(size, size)
+        if not self.intercept:
+            return whole
+        places = jnp.arange(size).reshape(classes, features)
+        order = tree.ravel({"coef": places[:, :-1], "intercept": places[:, -1]})[0]
+        return whole[order[:, None], order]
+
+
+def gram(X: jax.Array, weights: jax.Array) -> jax.Array:
+    """X^T diag(weights) X; of many columns by blocks, those below the diagonal by symmetry."""
+    count = X.shape[1]
+    if count <= COLUMNS:
+        return X.T @ (weights[:, None] * X)
+    starts = range(0, count, COLUMNS)
+    rows = []
+    for start in starts:
+        left = X[:, start : start + COLUMNS]
+        rows.append(left.T @ (weights[:, None] * X[:, start:]))
+    whole = jnp.concatenate(
+        [jnp.pad(row, ((0, 0), (start, 0))) for start, row in zip(starts, rows, strict=True)]
+    )
+    return jnp.triu(whole) + jnp.triu(whole, 1).T

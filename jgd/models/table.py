@@ -1,0 +1,62 @@
+"""Features and labels as arrays, or one sentence on what is wrong with them."""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+
+def table(X: Any) -> np.ndarray:
+    """The features as a table of finite floats; raises naming the column of a table with names."""
+    names = list(map(str, X.columns)) if hasattr(X, "columns") else None
+    if names is not None:
+        kinds = [np.dtype(kind) if isinstance(kind, np.dtype) else None for kind in X.dtypes]
+        for name, kind in zip(names, kinds, strict=True):
+            if kind is None or kind.kind not in "fiub":
+                raise TypeError(f"X: column {name!r} is not numeric; encode it as numbers first.")
+    made = np.asarray(X)
+    if made.dtype.kind not in "fiub":
+        raise TypeError(f"X must be a table of numbers, got {made.dtype}.")
+    if made.ndim != 2 or not made.size:
+        raise ValueError(f"X must be of shape (examples, features), got {made.shape}.")
+    if made.dtype not in (np.float32, np.float64):
+        made = made.astype(jnp.zeros(()).dtype)
+    bad = ~np.isfinite(made.sum(axis=0))
+    if bad.any():
+        column = int(np.argmax(bad))
+        rows = np.flatnonzero(~np.isfinite(made[:, column]))
+        if rows.size:
+            where = f"column {names[column]!r}" if names else f"column {column}"
+            raise ValueError(
+                f"X: {where} has {rows.size:,} values that are missing or infinite, the first in row "
+                f"{rows[0]:,}; fill them in or leave those rows out."
+            )
+    return made
+
+
+def numbers(y: Any) -> np.ndarray:
+    """What is to be foretold, as finite floats."""
+    made = np.asarray(y)
+    if made.dtype.kind not in "fiub":
+        raise TypeError(f"y must be numbers, got {made.dtype}.")
+    made = _column(made).astype(float)
+    if not np.isfinite(made).all():
+        raise ValueError(f"y[{int(np.argmax(~np.isfinite(made)))}] is missing or infinite.")
+    return made
+
+
+def classes(y: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The classes in their order, and the place among them of every label, in 32 bits."""
+    made = _column(np.asarray(y))
+    if made.dtype.kind == "f" and not np.isfinite(made).all():
+        raise ValueError(f"y[{int(np.argmax(~np.isfinite(made)))}] is missing or infinite.")
+    known, places = np.unique(made, return_inverse=True)
+    if len(known) < 2:
+        raise ValueError(f"y has one class only, {known[0]!r}: there is nothing to tell apart.")
+    return known, places.astype(np.int32)
+
+
+def _column(y: np.ndarray) -> np.ndarray:
+    if y.ndim != 1:
+        raise ValueError(f"y must be of shape (examples,), got {y.shape}.")
+    return y
