@@ -71,10 +71,8 @@ def _made(dtype: Any, given: tuple, stop: Any) -> tuple[Stop, dict[str, float]]:
     checks: list[Any] = [] if any(isinstance(rule, Stall) for rule in further) else [Stall(ftol, xtol)]
     if between is not None:
         _check_batches(further)
-        tests, checks = (
-            [Divergence()],
-            [Epochs(gtol, grtol, ftol, target, np.int32(between)), Stall(0.0, xtol)],
-        )
+        tests = [Divergence()]
+        checks = [Epochs(gtol, grtol, ftol, target, np.int32(between)), Stall(0.0, xtol)]
     tests += [rule for rule in further if hasattr(rule, "going")]
     checks += [rule for rule in further if not hasattr(rule, "going")]
     if max_evaluations is not None:
