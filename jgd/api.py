@@ -76,12 +76,13 @@ def minimize(
 
     Args:
       fun: a pure JAX function of a pytree of floats that returns a scalar (or `(scalar, aux)` with
-        `has_aux`). Hand over the same function object again and the compiled program is reused,
-        also with other data, another rate or another start.
+        `has_aux`), or a `jgd.finite_sum`. Hand over the same function object again and the compiled program
+        is reused, also with other data, another rate or another start.
       x0: the start, a pytree of float arrays; its dtypes are those of the run.
       method: `jgd.gradient_descent(...)` and its like, any optax transformation, or None: the exact
         `trust_region` up to 32 parameters, for `jgd.residuals` first `levenberg_marquardt`, and above 32
-        `trust_region_cg`; where it fails `lbfgs` goes on (`notes`).
+        `trust_region_cg`; `newton` up to 2,000 for `jgd.models`; where it fails `lbfgs` goes on (`notes`). On
+        mini-batches `adam`.
       args: further arguments of `fun`; data belongs here and not in a closure.
       gtol: CONVERGED is max|grad| <= gtol + grtol * (the same at x0); by default 1e-8 in float64, 1e-4 in
         float32, 1e-2 in 16 bits.

@@ -197,12 +197,13 @@ def _first_step(
     """The first step with a value of at most `threshold`, exactly; `values` are the history's.
 
     Read off the history's first rows, which hold every step; beyond them the run is made again with
-    the threshold for its target, which changes no step of it and compiles nothing.
+    the threshold for its target, which changes no step of it and compiles nothing. Under mini-batches the
+    rows hold values of batches, and the step is that of a look at all examples.
     """
     if not float(result.best_value) <= threshold:
         return None
     reached = values[:HISTORY_ROWS] <= threshold
-    if reached.any():
+    if result.program.objective.fixed and reached.any():
         return int(np.argmax(reached))
     again = run(target=max(threshold, result.tolerances.target))
     return again.steps if float(again.value) <= threshold else None

@@ -76,7 +76,7 @@ def explain(result: Result) -> Explanation:
     comes with its numbers, and with a `hint` where something can be done: keyword arguments to call
     `jgd.minimize` with instead.
 
-    Raises TypeError if `result` is not a Result.
+    Raises TypeError if `result` is not a Result, ValueError for a run on mini-batches.
 
     >>> import jax.numpy as jnp, jgd
     >>> run = jgd.minimize(lambda x: jnp.sum(4.0 * x**2), jnp.ones(2), jgd.gradient_descent(0.5))
@@ -88,6 +88,11 @@ def explain(result: Result) -> Explanation:
     """
     if not isinstance(result, Result):
         raise TypeError(f"result must be the Result of jgd.minimize, got {type(result).__name__}.")
+    if not result.program.objective.fixed:
+        raise ValueError(
+            "result: the steps of a run on mini-batches are noise, and what explains them is not known yet; "
+            "explain a run on all examples (batch_size=None), or measure jgd.curvature(fit, result.x)."
+        )
     evidence = Evidence(result)
     found: list[Finding] = []
     for look in FINDINGS:

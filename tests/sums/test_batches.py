@@ -222,3 +222,15 @@ def test_a_loss_that_is_not_finite_for_one_batch_ends_the_run_before_it():
     assert result.status in (jgd.Status.NONFINITE, jgd.Status.NONFINITE_START)
     assert result.steps == max(hit - 1, 0)
     assert np.isfinite(np.asarray(result.x)).all()
+
+
+def test_a_comparison_counts_steps_by_all_examples_and_an_explanation_is_refused():
+    f = fit(test_every=1)
+    found = jgd.compare(f, START, {"gd": jgd.gradient_descent(0.5), "adam": jgd.adam(0.1)}, max_steps=400)
+    for row in found.rows:
+        reached = next(iter(row.steps_to.values()))
+        assert reached is None or reached % f.epoch == 0
+    result = jgd.minimize(f, START, max_steps=10)
+    with pytest.raises(ValueError, match="the steps of a run on mini-batches are noise"):
+        jgd.explain(result)
+    assert jgd.curvature(f, result.x).highest.value > 0

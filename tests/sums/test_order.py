@@ -79,7 +79,9 @@ def test_an_epoch_goes_through_all_rows_once_with_a_last_batch_of_what_is_left(c
     for epoch in range(3):
         rows = [batches.rows(epoch * steps + i, count) for i in range(steps)]
         taken = [np.asarray(indices)[np.asarray(counted)] for indices, counted in rows]
-        assert all(set(np.asarray(indices)) == set(one) for (indices, _), one in zip(rows, taken, strict=True))
+        assert all(
+            set(np.asarray(indices)) == set(one) for (indices, _), one in zip(rows, taken, strict=True)
+        )
         assert [len(one) for one in taken[:-1]] == [size] * (steps - 1)
         assert len(taken[-1]) == count - size * (steps - 1)
         orders.append(np.concatenate(taken).tolist())
