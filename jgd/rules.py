@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core import check
-from jgd.driver.stop import Divergence, Epochs, Evaluations, Gradient, Stall, Steps, Stop, Target, When
+from jgd.driver.epochs import Epochs
+from jgd.driver.stop import Divergence, Evaluations, Gradient, Stall, Steps, Stop, Target, When
 
 DEFAULT_TOLERANCES = {2: (1e-2, 1e-2), 4: (1e-4, 1e-6), 8: (1e-8, 1e-12)}
 """Bytes of the widest leaf of x -> (gtol, grtol)."""

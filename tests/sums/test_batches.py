@@ -7,6 +7,7 @@ import optax
 import pytest
 
 import jgd
+from jgd.driver.epochs import Epochs
 from jgd.driver.solve import begin, run
 from tests.contract.counting import Counting
 from tests.sums.fits import COUNT, SIZE, START, WEIGHTS, X, Y, of_many, of_one, oracle, ridge
@@ -64,7 +65,7 @@ def test_the_same_key_gives_the_same_run_and_another_one_another():
 
 def test_a_run_in_pieces_is_the_run_in_one():
     f, x0 = fit().objective(jnp.zeros(SIZE)), jnp.asarray(START)
-    stop = jgd.stop.Stop((jgd.stop.Steps(1000),), (jgd.stop.Epochs(1e-8, 0.0, 0.0, -np.inf, 14),))
+    stop = jgd.stop.Stop((jgd.stop.Steps(1000),), (Epochs(1e-8, 0.0, 0.0, -np.inf, 14),))
     program = jgd.Program(f, jgd.adam(0.05), stop)
     go = jax.jit(run)
     whole = go(program, begin(program, x0), 90)
