@@ -53,8 +53,11 @@ class FiniteSum:
 
     def batch(self, k: int) -> tuple[Any, jax.Array]:
         """The rows of step k and their weights, 0 for those that fill up a last batch."""
-        drawn = self.examples if self.batches is None else self.batches.draw(jnp.int32(k), self.examples)
+        drawn = self.examples if self.batches is None else _draw(self.batches, jnp.int32(k), self.examples)
         return drawn.rows, jnp.broadcast_to(drawn.weight(), (drawn.count,))
+
+
+_draw = jax.jit(Batches.draw)
 
 
 def finite_sum(

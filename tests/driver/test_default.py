@@ -69,7 +69,7 @@ def rosenbrock(x):
 def short(monkeypatch):
     """The default with a share of ten steps for its first method."""
     made = (Stage(jgd.lbfgs(), 10, "chosen"), Stage(jgd.trust_region(), None, "it knows more"))
-    monkeypatch.setattr("jgd.prepare.stages", lambda n, squares: made)
+    monkeypatch.setattr("jgd.prepare.stages", lambda n, squares, structured: made)
 
 
 def test_where_a_share_is_used_up_the_next_method_goes_on_in_one_run(short):
@@ -116,7 +116,7 @@ def test_a_method_that_fails_is_followed_by_the_next(monkeypatch):
     exact = jgd.gradient_descent(jgd.exact())
     assert jgd.minimize(hills, np.full(2, 0.1), exact).status == jgd.Status.SEARCH_FAILED
     made = (Stage(exact, 50, "chosen"), Stage(jgd.lbfgs(), None, "it takes gradients alone"))
-    monkeypatch.setattr("jgd.prepare.stages", lambda n, squares: made)
+    monkeypatch.setattr("jgd.prepare.stages", lambda n, squares, structured: made)
     result = jgd.minimize(hills, np.full(2, 0.1))
     assert result.success
     assert result.method == "lbfgs"

@@ -24,8 +24,15 @@ def cancer():
     return (features - features.mean(axis=0)) / features.std(axis=0), classes
 
 
-@pytest.mark.parametrize(("ridge", "minimum"), [(1.0, 37.8777655571), (0.01, 20.2046256730)])
-@pytest.mark.parametrize("block", [None, 100])
+@pytest.mark.parametrize(
+    ("ridge", "minimum", "block"),
+    [
+        (0.01, 20.2046256730, 100),
+        pytest.param(1.0, 37.8777655571, None, marks=pytest.mark.slow),
+        pytest.param(1.0, 37.8777655571, 100, marks=pytest.mark.slow),
+        pytest.param(0.01, 20.2046256730, None, marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize(
     "method",
     [None, jgd.newton(), jgd.newton_raphson(), jgd.trust_region(), jgd.trust_region_cg(), jgd.lbfgs()],
@@ -66,8 +73,15 @@ FITS = {
 }
 
 
-@pytest.mark.parametrize("intercept", [False, True])
-@pytest.mark.parametrize("block", [None, 7])
+@pytest.mark.parametrize(
+    ("intercept", "block"),
+    [
+        (True, 7),
+        pytest.param(False, None, marks=pytest.mark.slow),
+        pytest.param(False, 7, marks=pytest.mark.slow),
+        pytest.param(True, None, marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("name", FITS)
 def test_the_hessian_of_a_model_is_that_of_products(name, block, intercept):
     weights = RNG.uniform(0.5, 2.0, N)

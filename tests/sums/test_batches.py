@@ -84,7 +84,7 @@ def test_a_run_goes_on_from_a_result_as_if_it_had_never_stopped():
     assert onward.origin == ("Went on from step 41 of an earlier run.",)
 
 
-@pytest.mark.parametrize("size", [1, 4, 16, 64])
+@pytest.mark.parametrize("size", [1, 16, *(pytest.param(size, marks=pytest.mark.slow) for size in (4, 64))])
 def test_the_noise_floor_is_that_of_theory_and_falls_with_the_batch(size):
     """f_i = (x - a_i)^2 / 2 with a_i of variance 1: the variance of x is rate / (size (2 - rate))."""
     rate = 0.1

@@ -10,7 +10,7 @@ from jgd.core.objective import Objective
 from tests.contract.counting import compilations
 from tests.sums.fits import COUNT, SIZE, START, WEIGHTS, X, Y, of_many, of_one, oracle, ridge, whole
 
-BLOCKS = (None, 1, 7, 50, 51, 52, 102, 103, 500)
+BLOCKS = (None, 7, 102, *(pytest.param(size, marks=pytest.mark.slow) for size in (1, 50, 51, 52, 103, 500)))
 
 
 @pytest.mark.parametrize("loss", [of_one, of_many])

@@ -75,9 +75,10 @@ def test_counts_out_of_range_are_refused(count):
 def test_an_epoch_goes_through_all_rows_once_with_a_last_batch_of_what_is_left(count, size):
     batches = Batches(jax.random.key(3), size)
     steps = -(-count // size)
+    draw = jax.jit(lambda k: batches.rows(k, count))
     orders = []
     for epoch in range(3):
-        rows = [batches.rows(epoch * steps + i, count) for i in range(steps)]
+        rows = [draw(jnp.int32(epoch * steps + i)) for i in range(steps)]
         taken = [np.asarray(indices)[np.asarray(counted)] for indices, counted in rows]
         assert all(
             set(np.asarray(indices)) == set(one) for (indices, _), one in zip(rows, taken, strict=True)
@@ -91,6 +92,7 @@ def test_an_epoch_goes_through_all_rows_once_with_a_last_batch_of_what_is_left(c
 
 def test_with_replacement_each_row_is_drawn_from_all():
     batches, count = Batches(jax.random.key(4), 50, replacement=True), 20
-    drawn = np.concatenate([np.asarray(batches.rows(k, count)[0]) for k in range(400)])
+    draw = jax.jit(lambda k: batches.rows(k, count)[0])
+    drawn = np.concatenate([np.asarray(draw(jnp.int32(k))) for k in range(400)])
     assert likely(np.bincount(drawn, minlength=count), drawn.size / count, count - 1)
     assert max(Counter(np.asarray(batches.rows(0, count)[0]).tolist()).values()) > 1
