@@ -8,6 +8,7 @@ from typing import Any
 import jax
 
 from jgd.core.box import Box
+from jgd.core.examples import SumOf
 from jgd.core.objective import Objective
 from jgd.core.record import record
 from jgd.core.residuals import WithResiduals
@@ -23,6 +24,26 @@ class Stretched:
     def __call__(self, z: Any, scale: Any, *args: Any) -> Any:
         """The function at x = scale z."""
         return self.fun(_times(scale, z), *args)
+
+
+@dataclass(frozen=True)
+class StretchedLoss:
+    """(z, row, scale, *args) -> loss(scale z, row, *args)."""
+
+    loss: Callable
+
+    def __call__(self, z: Any, row: Any, scale: Any, *args: Any) -> Any:
+        """The loss at x = scale z."""
+        return self.loss(_times(scale, z), row, *args)
+
+
+def _stretched(fun: Callable) -> Callable:
+    """The function of z and the scale, of the same kind as that of x."""
+    if isinstance(fun, WithResiduals):
+        return WithResiduals(Stretched(fun.fun))
+    if isinstance(fun, SumOf):
+        return SumOf(StretchedLoss(fun.loss), fun.penalty and Stretched(fun.penalty), fun.batched)
+    return Stretched(fun)
 
 
 @record
@@ -69,8 +90,7 @@ class Scaled:
     def _inner(self, f: Objective) -> Objective:
         """The objective as a function of z."""
         box = f.box and Box(_over(f.box.lower, self.scale), _over(f.box.upper, self.scale))
-        fun = WithResiduals(Stretched(f.fun.fun)) if isinstance(f.fun, WithResiduals) else Stretched(f.fun)
-        return dataclasses.replace(f, fun=fun, args=(self.scale, *f.args), box=box)
+        return dataclasses.replace(f, fun=_stretched(f.fun), args=(self.scale, *f.args), box=box)
 
 
 def _times(scale: Any, z: Any) -> Any:

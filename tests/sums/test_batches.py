@@ -180,6 +180,15 @@ def test_reported_work_is_executed_work(method):
     assert (counts["hvps"], counts["hessians"]) == (work.hvps, work.hessians)
 
 
+def test_a_search_in_scaled_variables_sees_the_rows_of_its_step():
+    counting = Counting(of_many, SIZE)
+    f = jgd.finite_sum(counting.fun, (X, Y), regularizer=ridge, batch_size=20, test_every=5)
+    method = jgd.gradient_descent(jgd.armijo())
+    scaled, plain = (jgd.minimize(f, START, method, max_steps=30, x_scale=s) for s in (1.0, None))
+    assert np.asarray(scaled.x) == pytest.approx(np.asarray(plain.x), abs=1e-12)
+    assert scaled.work == plain.work
+
+
 @pytest.mark.parametrize(
     "method",
     [
