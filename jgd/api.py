@@ -19,6 +19,7 @@ from jgd.prepare import prepare
 from jgd.result import Result, Tolerances, Work
 from jgd.resume import resumed, taken_over
 from jgd.rules import MAX_STEPS, rules
+from jgd.sums import FiniteSum
 from jgd.told import Best, Ended, Told, ended, told
 
 
@@ -121,7 +122,7 @@ def minimize(
     if isinstance(x0, Result):
         raise TypeError("x0 is a Result: write start=result to go on from it, or x0=result.x.")
     if x0 is None and start is None:
-        x0 = getattr(fun, "start", None)
+        x0 = fun.start if isinstance(fun, FiniteSum) else None
     if x0 is None and start is None:
         raise ValueError("x0 is missing: give a start, a float array or a pytree of them.")
     if start is not None:

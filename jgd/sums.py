@@ -19,9 +19,9 @@ BLOCK_BYTES = 2**20
 
 @dataclass(frozen=True, eq=False)
 class FiniteSum:
-    """What `finite_sum` makes, for `minimize` in place of a function: `fun` of x and its data, in batches.
+    """What `finite_sum` makes, to be handed to `minimize` in place of a function.
 
-    Called with x it gives the value over all examples; `start` is a start of zeros, where one is known.
+    Called with x it gives the value over all examples; `start` is what x0 is where none is given.
     """
 
     loss: Callable

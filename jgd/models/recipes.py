@@ -72,11 +72,10 @@ def logistic(X: Any, y: Any, *, ridge: float = 1.0, intercept: bool = False, **o
     >>> float(jgd.minimize(fit).x[0].round(2))
     0.29
     """
-    X = table(X)
     known, places = classes(y)
     if len(known) > 2:
         raise ValueError(f"y has {len(known):,} classes: jgd.models.softmax takes more than two.")
-    return _model(_logistic, X, np.where(places == 1, 1.0, -1.0).astype(X.dtype), ridge, intercept, options)
+    return _model(_logistic, X, np.where(places == 1, 1.0, -1.0), ridge, intercept, options)
 
 
 def softmax(X: Any, y: Any, *, ridge: float = 1.0, intercept: bool = False, **options: Any) -> FiniteSum:
