@@ -77,13 +77,12 @@ def with_jaxopt(fun: Callable, n: int, cap: int | None) -> Solve:
     return solve
 
 
-def with_optax(fun: Callable, n: int, cap: int | None) -> Solve:
-    """optax.lbfgs in the loop of its documentation."""
-    steps, tol = (100, 1e-3) if cap is None else (cap, GTOL)
+def optax_lbfgs(fun: Callable, steps: int) -> Callable[[Any, Any], tuple[Any, Any]]:
+    """(x0, tol) -> (x, steps taken): optax.lbfgs in the loop of its documentation, until |grad| < tol."""
     method, value_and_grad = optax.lbfgs(), optax.value_and_grad_from_state(fun)
 
     @jax.jit
-    def compiled(x0: Any) -> Any:
+    def run(x0: Any, tol: Any) -> tuple[Any, Any]:
         def step(carry: tuple) -> tuple:
             x, state = carry
             value, grad = value_and_grad(x, state=state)
@@ -97,8 +96,16 @@ def with_optax(fun: Callable, n: int, cap: int | None) -> Solve:
         x, state = jax.lax.while_loop(going, step, (x0, method.init(x0)))
         return x, optax.tree.get(state, "count")
 
+    return run
+
+
+def with_optax(fun: Callable, n: int, cap: int | None) -> Solve:
+    """optax.lbfgs, with the steps and the tolerance of its documentation where there is no cap."""
+    steps, tol = (100, 1e-3) if cap is None else (cap, GTOL)
+    run = optax_lbfgs(fun, steps)
+
     def solve(x0: Any) -> tuple[Any, str, int]:
-        x, count = compiled(x0)
+        x, count = run(x0, tol)
         return x, "ended", int(count)
 
     return solve

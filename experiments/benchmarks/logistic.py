@@ -89,31 +89,14 @@ def loss(X: np.ndarray, y: np.ndarray) -> Callable[[Any], jax.Array]:
 
 def of_optax(X: np.ndarray, y: np.ndarray) -> Solve:
     """optax.lbfgs in the loop of its documentation."""
-    import optax
+    from experiments.benchmarks.contenders import optax_lbfgs
 
-    fun, method = loss(X, y), optax.lbfgs()
-    value_and_grad = optax.value_and_grad_from_state(fun)
-
-    @jax.jit
-    def run(tol: Any) -> Any:
-        def step(carry: tuple) -> tuple:
-            w, state = carry
-            value, grad = value_and_grad(w, state=state)
-            updates, state = method.update(grad, state, w, value=value, grad=grad, value_fn=fun)
-            return optax.apply_updates(w, updates), state
-
-        def going(carry: tuple) -> Any:
-            count, grad = (optax.tree.get(carry[1], name) for name in ("count", "grad"))
-            return (count == 0) | ((count < 100_000) & (jnp.max(jnp.abs(grad)) > tol))
-
-        start = jnp.zeros(X.shape[1])
-        return jax.lax.while_loop(going, step, (start, method.init(start)))[0]
-
-    return run
+    run = optax_lbfgs(loss(X, y), 100_000)
+    return lambda tol: run(jnp.zeros(X.shape[1]), tol)[0]
 
 
 def of_optimistix(X: np.ndarray, y: np.ndarray) -> Solve:
-    """optimistix.BFGS, whose tolerances are those of the step and the value."""
+    """optimistix.LBFGS, whose tolerances are those of the step and the value."""
     import equinox
     import optimistix
 
