@@ -7,6 +7,7 @@ import optax
 import pytest
 
 import jgd
+from jgd.core.compiled import options
 from tests.contract.counting import compilations
 from tests.driver.functions import quadratic, square
 
@@ -199,6 +200,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_bad_input_is_refused_in_a_sentence(name):
     attempt, kind, words = CASES[name]
+    options()  # tried by compiling, once in a process
     compiled = compilations()
     with pytest.raises(kind) as caught:
         attempt()
