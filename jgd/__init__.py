@@ -64,10 +64,16 @@ _HOME = {
     "spectral_density": "jgd.study.shape",
     "hessian_trace": "jgd.study.shape",
 }
-_MODULES = {"problems": "jgd.problems", "models": "jgd.models", "stop": "jgd.driver.stop"}
+_MODULES = {
+    "problems": "jgd.problems",
+    "models": "jgd.models",
+    "parallel": "jgd.parallel",
+    "stop": "jgd.driver.stop",
+}
 
 if TYPE_CHECKING:
     from jgd import models as models
+    from jgd import parallel as parallel
     from jgd import problems as problems
     from jgd.api import minimize as minimize
     from jgd.checkup import check as check

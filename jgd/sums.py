@@ -12,6 +12,7 @@ from jgd.core import check, tree
 from jgd.core.examples import Examples, SumOf
 from jgd.core.minibatch import Batches
 from jgd.core.objective import Objective
+from jgd.core.sharded import Sharded, layout_of
 
 BLOCK_BYTES = 2**20
 """On CPU so much data is read at once: it stays in the cache for the second product of a gradient."""
@@ -26,7 +27,7 @@ class FiniteSum:
 
     loss: Callable
     penalty: Callable | None
-    examples: Examples
+    examples: Examples | Sharded
     batches: Batches | None
     start: Any = None
 
@@ -42,7 +43,7 @@ class FiniteSum:
 
     def objective(self, x: Any, args: tuple = ()) -> Objective:
         """The objective at arrays like x; raises where the loss does not fit the data."""
-        fun = SumOf(self.loss, self.penalty, _takes_many(self.loss, x, self.examples.rows, args))
+        fun = SumOf(self.loss, self.penalty, _takes_many(self.loss, x, self.examples.row, args))
         if self.penalty is not None:
             _check_scalar("regularizer", jax.eval_shape(self.penalty, x, *args))
         return Objective(fun, (*args, self.examples), batches=self.batches)
@@ -54,7 +55,7 @@ class FiniteSum:
     def batch(self, k: int) -> tuple[Any, jax.Array]:
         """The rows of step k and their weights, 0 for those that fill up a last batch."""
         drawn = self.examples if self.batches is None else _draw(self.batches, jnp.int32(k), self.examples)
-        return drawn.rows, jnp.broadcast_to(drawn.weight(), (drawn.count,))
+        return drawn.rows, jnp.broadcast_to(drawn.weight(), jax.tree.leaves(drawn.rows)[0].shape[:1])
 
 
 _draw = jax.jit(Batches.draw)
@@ -110,15 +111,21 @@ def finite_sum(
         raise ValueError(f'reduction must be "mean" or "sum", got {reduction!r}.')
     if regularizer is not None and not callable(regularizer):
         raise TypeError(f"regularizer must be a function of x or None, got {type(regularizer).__name__}.")
-    rows = _rows(data)
+    rows = rows_of(data)
     count = jax.tree.leaves(rows)[0].shape[0]
     floats = [leaf for leaf in jax.tree.leaves(rows) if jnp.issubdtype(leaf.dtype, jnp.floating)]
     dtype = tree.scalar_dtype(floats) if floats else jnp.zeros(()).dtype
     weighted = None if weights is None else _weights(weights, count, dtype)
-    total = count if weighted is None else float(jnp.sum(weighted))
-    scale = jnp.asarray(1 / total if reduction == "mean" else 1.0, dtype)
-    block = _block(rows, count) if block_size is None else check.whole("block_size", block_size)
-    examples = Examples(rows, weighted, scale, block)
+    total = count if weighted is None else float(np.sum(weighted))
+    scale = np.asarray(1 / total if reduction == "mean" else 1.0, dtype)
+    layout = layout_of(rows)
+    own = count if layout is None else count // layout.devices
+    block = block_of(rows, own) if block_size is None else check.whole("block_size", block_size)
+    if weighted is not None:
+        weighted = jax.device_put(weighted, None if layout is None else layout.placed)
+    examples: Any = Examples(rows, weighted, jnp.asarray(scale), block)
+    if layout is not None:
+        examples = Sharded(examples, count, layout)
     if batch_size is None:
         return FiniteSum(loss, regularizer, examples, None, start)
     size = check.whole("batch_size", batch_size)
@@ -128,7 +135,7 @@ def finite_sum(
     return FiniteSum(loss, regularizer, examples, Batches(_key(key), size, bool(replacement), every), start)
 
 
-def _rows(data: Any) -> Any:
+def rows_of(data: Any) -> Any:
     """The data as arrays with a common first axis."""
     leaves = jax.tree_util.tree_leaves_with_path(data)
     if not leaves:
@@ -149,12 +156,11 @@ def _rows(data: Any) -> Any:
     return tree.strong(data)
 
 
-def _weights(given: Any, count: int, dtype: Any) -> jax.Array:
-    weights = jnp.asarray(given, dtype)
+def _weights(given: Any, count: int, dtype: Any) -> np.ndarray:
+    weights = np.asarray(given, dtype)
     if weights.shape != (count,):
         raise ValueError(f"weights must be of shape ({count},), one for each example, got {weights.shape}.")
-    known = np.asarray(weights)
-    if not (np.isfinite(known).all() and (known >= 0).all() and known.any()):
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
         raise ValueError("weights must be finite and not negative, and not all of them 0.")
     return weights
 
@@ -165,17 +171,16 @@ def _key(given: Any) -> jax.Array:
     return jax.random.key(check.whole("key", given, least=0))
 
 
-def _block(rows: Any, count: int) -> int | None:
-    """How many rows are read at once: all of them, but on CPU what fits its cache."""
-    size = sum(leaf.nbytes for leaf in jax.tree.leaves(rows)) / count
-    block = max(1, int(BLOCK_BYTES / size))
+def block_of(rows: Any, count: int) -> int | None:
+    """How many of so many rows are read at once: all of them, but on CPU what fits its cache."""
+    leaves = jax.tree.leaves(rows)
+    block = max(1, int(BLOCK_BYTES * leaves[0].shape[0] / sum(leaf.nbytes for leaf in leaves)))
     return None if jax.default_backend() != "cpu" or count < 2 * block else block
 
 
-def _takes_many(loss: Callable, x: Any, rows: Any, args: tuple) -> bool:
+def _takes_many(loss: Callable, x: Any, one: Any, args: tuple) -> bool:
     """Whether the loss takes many rows and returns one number for each, rather than that of one row."""
-    one = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), rows)
-    two = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((2, *leaf.shape[1:]), leaf.dtype), rows)
+    two = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((2, *leaf.shape), leaf.dtype), one)
     try:
         many = jax.eval_shape(loss, x, two, *args)
     except Exception:

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from jgd.core import tree
@@ -30,11 +31,35 @@ class Examples:
         """The number of rows."""
         return jax.tree.leaves(self.rows)[0].shape[0]
 
+    @property
+    def row(self) -> Any:
+        """The shapes and dtypes of a row."""
+        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), self.rows)
+
     def weight(self) -> jax.Array:
         """The weights of the rows, or a 1 for all."""
         return jnp.ones((), self.scale.dtype) if self.weights is None else self.weights
 
-    def part(self, i: jax.Array, size: int) -> "Examples":
+    def take(self, indices: jax.Array, counted: jax.Array, scale: jax.Array) -> "Examples":
+        """The rows of these indices, with no weight where they are not counted."""
+        rows = jax.tree.map(lambda leaf: leaf.at[indices].get(mode="promise_in_bounds"), self.rows)
+        weights = self.weight()
+        if weights.ndim:
+            weights = weights.at[indices].get(mode="promise_in_bounds")
+        return Examples(rows, jnp.where(counted, weights, jnp.zeros_like(weights)), scale)
+
+    def at_once(self, least: int = 1) -> bool:
+        """Whether all rows are read at once, where a block has at least so many."""
+        return self.block is None or self.count <= max(self.block, least)
+
+    def summed(self, of: Callable[["Examples"], Any], least: int = 1) -> Any:
+        """The sum of `of(block)`, a tree of arrays, over blocks of at least so many rows."""
+        if self.at_once(least):
+            return of(self)
+        size = max(self.block or 1, least)
+        return accumulated(lambda i: of(self._part(i, size)), np.int32(-(-self.count // size)))
+
+    def _part(self, i: jax.Array, size: int) -> "Examples":
         """Block i of so many rows; the last one reaches back, with no weight on what it has twice."""
         start = jnp.minimum(i * size, self.count - size)
         rows = jax.tree.map(lambda leaf: lax.dynamic_slice_in_dim(leaf, start, size), self.rows)
@@ -44,13 +69,12 @@ class Examples:
         fresh = start + jnp.arange(size, dtype=start.dtype) >= i * size
         return Examples(rows, jnp.where(fresh, weights, jnp.zeros_like(weights)), self.scale)
 
-    def take(self, indices: jax.Array, counted: jax.Array, scale: jax.Array) -> "Examples":
-        """The rows of these indices, with no weight where they are not counted."""
-        rows = jax.tree.map(lambda leaf: leaf.at[indices].get(mode="promise_in_bounds"), self.rows)
-        weights = self.weight()
-        if weights.ndim:
-            weights = weights.at[indices].get(mode="promise_in_bounds")
-        return Examples(rows, jnp.where(counted, weights, jnp.zeros_like(weights)), scale)
+
+def accumulated(of: Callable[[jax.Array], Any], times: Any) -> Any:
+    """The sum of `of(i)`, a tree of arrays, over i < times."""
+    shapes = jax.eval_shape(of, jax.ShapeDtypeStruct((), jnp.int32))
+    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    return lax.fori_loop(np.int32(0), times, lambda i, total: jax.tree.map(jnp.add, total, of(i)), nothing)
 
 
 @dataclass(frozen=True)
@@ -95,18 +119,10 @@ class SumOf:
         least so many rows.
         """
         own, examples = args[:-1], args[-1]
-        if examples.block is None or examples.count <= max(examples.block, least):
+        if examples.at_once(least):
             return of(self, args)
-        size, data = max(examples.block, least), SumOf(self.loss, None, self.batched)
-
-        def more(total: Any, i: jax.Array) -> tuple[Any, None]:
-            part = of(data, (*own, examples.part(i, size)))
-            return jax.tree.map(jnp.add, total, part), None
-
-        shapes = jax.eval_shape(lambda: of(data, (*own, examples.part(jnp.int32(0), size))))
-        nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-        blocks = jnp.arange(-(-examples.count // size), dtype=jnp.int32)
-        total = lax.scan(more, nothing, blocks)[0]
+        data = SumOf(self.loss, None, self.batched)
+        total = examples.summed(lambda part: of(data, (*own, part)), least)
         if self.penalty is None:
             return total
         return jax.tree.map(jnp.add, total, of(self.penalty, own))

@@ -98,7 +98,7 @@ class Objective:
         if self.batches is None or self.k is None:
             return self.fun.added(of, self.args, least)
         *own, whole = self.args
-        return of(self.fun, (*own, self.batches.draw(self.k, whole)))
+        return self.fun.added(of, (*own, self.batches.draw(self.k, whole)), least)
 
     def value(self, x: Any) -> jax.Array:
         """f(x)."""
