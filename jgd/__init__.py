@@ -65,6 +65,7 @@ _HOME = {
     "hessian_trace": "jgd.study.shape",
 }
 _MODULES = {
+    "data": "jgd.data",
     "problems": "jgd.problems",
     "models": "jgd.models",
     "parallel": "jgd.parallel",
@@ -72,6 +73,7 @@ _MODULES = {
 }
 
 if TYPE_CHECKING:
+    from jgd import data as data
     from jgd import models as models
     from jgd import parallel as parallel
     from jgd import problems as problems

@@ -241,6 +241,7 @@ def _result(
         x0=x0,
         origin=origin,
         chosen=chosen,
+        fault=numbers.fault,
     )
 
 

@@ -9,7 +9,7 @@ from jax.sharding import Mesh
 
 from jgd.core.examples import Examples
 from jgd.core.sharded import Layout, Sharded, automatic
-from jgd.sums import FiniteSum, block_of, rows_of
+from jgd.sums import FiniteSum, block_of, count_of
 
 
 def shard(data: Any, mesh: Mesh | None = None, axis: str | tuple[str, ...] | None = None) -> Any:
@@ -41,17 +41,16 @@ def shard(data: Any, mesh: Mesh | None = None, axis: str | tuple[str, ...] | Non
         raise ValueError(f"axis must be of the mesh's {mesh.axis_names}, got {axis!r}.")
     layout = Layout(mesh, axes)
     if isinstance(data, FiniteSum):
-        if isinstance(data.examples, Sharded):
-            raise ValueError("data is on several devices already.")
+        if not isinstance(data.examples, Examples):
+            raise ValueError("data is on several devices, or streamed from a file, already.")
         return dataclasses.replace(data, examples=_spread(data.examples, layout))
-    rows = rows_of(data)
-    count = jax.tree.leaves(rows)[0].shape[0]
+    count = count_of(data)
     if count % layout.devices:
         raise ValueError(
             f"data: {count:,} examples do not divide among {layout.devices} devices: shard the finite_sum "
             "made of them instead, which fills up with rows of no weight."
         )
-    return jax.device_put(rows, layout.placed)
+    return jax.device_put(data, layout.placed)
 
 
 def _spread(given: Examples, layout: Layout) -> Sharded:
@@ -66,5 +65,5 @@ def _spread(given: Examples, layout: Layout) -> Sharded:
         known = np.ones(given.count, given.scale.dtype) if weights is None else np.asarray(weights)
         rows, weights = jax.tree.map(filled, rows), np.concatenate([known, np.zeros(fill, known.dtype)])
     rows, weights = jax.device_put((rows, weights), layout.placed)
-    block = block_of(rows, (given.count + fill) // layout.devices)
+    block = block_of(given.row, (given.count + fill) // layout.devices)
     return Sharded(Examples(rows, weights, given.scale, block), given.count, layout)

@@ -99,7 +99,9 @@ def prepare_objective(
         if has_aux:
             raise TypeError("has_aux: a jgd.finite_sum has no auxiliary output.")
         x = _floats(x, name)
-        return fun.objective(x, _arrays(args)), x
+        objective = fun.objective(x, _arrays(args))
+        objective.fault()  # of an earlier run
+        return objective, x
     if isinstance(fun, Residuals):
         if has_aux:
             raise TypeError("has_aux: the auxiliary output of jgd.residuals is the residuals themselves.")

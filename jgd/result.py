@@ -53,8 +53,8 @@ class Result:
     and `best_value` are those of the lowest value seen, at step `best_step`; for a method that always
     descends they are the same. `history` maps column names to NumPy arrays of at most `rows` rows that
     span the run. `grad_norm` is the largest absolute entry. `x0` is where the run began, `origin` says of
-    a run that followed an earlier one how it did, `chosen` why
-    the method was taken where none was named. `carry` is all that is needed to go on, `program` what
+    a run that followed an earlier one how it did, `chosen` why the method was taken where none was named,
+    `fault` why data could not be read. `carry` is all that is needed to go on, `program` what
     it was a run of.
     """
 
@@ -81,6 +81,7 @@ class Result:
     x0: Any
     origin: tuple[str, ...]
     chosen: str = ""
+    fault: str = ""
 
     @cached_property
     def history(self) -> dict[str, np.ndarray]:
@@ -109,8 +110,8 @@ class Result:
 
     @property
     def message(self) -> str:
-        """Why the run ended, in a sentence."""
-        return self.status.message
+        """Why the run ended, in a sentence; of data that could not be read also where."""
+        return f"{self.status.message} {self.fault}".rstrip()
 
     def raise_if_failed(self) -> "Result":
         """This result; RuntimeError if the run did not reach what it was asked for."""

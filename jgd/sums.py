@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import jax
@@ -13,9 +14,13 @@ from jgd.core.examples import Examples, SumOf
 from jgd.core.minibatch import Batches
 from jgd.core.objective import Objective
 from jgd.core.sharded import Sharded, layout_of
+from jgd.core.streamed import Reader, Streamed, is_stream
 
 BLOCK_BYTES = 2**20
-"""On CPU so much data is read at once: it stays in the cache for the second product of a gradient."""
+"""On CPU so much data is looked at at once: it stays in the cache for the second product of a gradient."""
+
+STREAM_BYTES = 2**24
+"""So much data is read from a file at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +32,7 @@ class FiniteSum:
 
     loss: Callable
     penalty: Callable | None
-    examples: Examples | Sharded
+    examples: Examples | Sharded | Streamed
     batches: Batches | None
     start: Any = None
 
@@ -54,7 +59,11 @@ class FiniteSum:
 
     def batch(self, k: int) -> tuple[Any, jax.Array]:
         """The rows of step k and their weights, 0 for those that fill up a last batch."""
-        drawn = self.examples if self.batches is None else _draw(self.batches, jnp.int32(k), self.examples)
+        if isinstance(self.examples, Streamed) and self.batches is None:
+            raise ValueError("There are no mini-batches, and all rows together stay in their file.")
+        drawn: Any = (
+            self.examples if self.batches is None else _draw(self.batches, jnp.int32(k), self.examples)
+        )
         return drawn.rows, jnp.broadcast_to(drawn.weight(), jax.tree.leaves(drawn.rows)[0].shape[:1])
 
 
@@ -80,6 +89,7 @@ def finite_sum(
     Args:
       loss: `loss(x, example, *args)`, a pure JAX function; or of many examples at once, one number each.
       data: the examples: an array, or a pytree of arrays, whose first axis counts them; (X, y) for example.
+        Arrays may lie on several devices (`jgd.parallel.shard`) or stay in a file (`jgd.data.stream`).
       batch_size: None for all examples at every step, else so many for each step.
       replacement: without it, an epoch goes through all examples in a new order; with it, each is drawn from
         all. The order follows from `key` and the number of the step alone.
@@ -89,7 +99,8 @@ def finite_sum(
       reduction: "mean", or "sum" for sum_i w_i loss(x, example_i) + regularizer(x).
       regularizer: a function of x (and args) that is added once.
       weights: a number for each example, none of them negative; None for 1.
-      block_size: how many examples are read at once when all are; None for what suits the machine.
+      block_size: how many examples are read at once, from memory or from a file, when all are; None for what
+        suits the machine.
       start: what x0 is where `minimize` is given none.
 
     Returns:
@@ -111,33 +122,51 @@ def finite_sum(
         raise ValueError(f'reduction must be "mean" or "sum", got {reduction!r}.')
     if regularizer is not None and not callable(regularizer):
         raise TypeError(f"regularizer must be a function of x or None, got {type(regularizer).__name__}.")
-    rows = rows_of(data)
-    count = jax.tree.leaves(rows)[0].shape[0]
-    floats = [leaf for leaf in jax.tree.leaves(rows) if jnp.issubdtype(leaf.dtype, jnp.floating)]
-    dtype = tree.scalar_dtype(floats) if floats else jnp.zeros(()).dtype
-    weighted = None if weights is None else _weights(weights, count, dtype)
-    total = count if weighted is None else float(np.sum(weighted))
-    scale = np.asarray(1 / total if reduction == "mean" else 1.0, dtype)
-    layout = layout_of(rows)
-    own = count if layout is None else count // layout.devices
-    block = block_of(rows, own) if block_size is None else check.whole("block_size", block_size)
-    if weighted is not None:
-        weighted = jax.device_put(weighted, None if layout is None else layout.placed)
-    examples: Any = Examples(rows, weighted, jnp.asarray(scale), block)
-    if layout is not None:
-        examples = Sharded(examples, count, layout)
+    examples = _examples(data, weights, reduction, block_size)
     if batch_size is None:
         return FiniteSum(loss, regularizer, examples, None, start)
     size = check.whole("batch_size", batch_size)
-    if size > count:
-        raise ValueError(f"batch_size={size:,} is more than the {count:,} examples: None takes all of them.")
+    if size > examples.count:
+        raise ValueError(
+            f"batch_size={size:,} is more than the {examples.count:,} examples: None takes all of them."
+        )
+    for leaf in jax.tree.leaves(data, is_leaf=is_stream):
+        if is_stream(leaf) and leaf.take is None:
+            raise ValueError(
+                f"batch_size: single rows of {leaf.name} cannot be read: take all examples (None), or save "
+                "them as .npy."
+            )
     every = check.whole("test_every", test_every)
     return FiniteSum(loss, regularizer, examples, Batches(_key(key), size, bool(replacement), every), start)
 
 
-def rows_of(data: Any) -> Any:
-    """The data as arrays with a common first axis."""
-    leaves = jax.tree_util.tree_leaves_with_path(data)
+def _examples(data: Any, weights: Any, reduction: str, block_size: int | None) -> Any:
+    """The data with their weights: in memory, on several devices, or to be read."""
+    count = count_of(data)
+    size = None if block_size is None else check.whole("block_size", block_size)
+    streams = any(map(is_stream, jax.tree.leaves(data, is_leaf=is_stream)))
+    rows = None if streams else tree.strong(data)
+    reader = Reader(data, size or max(1, STREAM_BYTES // _bytes(data, count))) if streams else None
+    row = Examples(rows, None, jnp.ones(())).row if reader is None else reader.row
+    floats = [leaf for leaf in jax.tree.leaves(row) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    dtype = tree.scalar_dtype(floats) if floats else jnp.zeros(()).dtype
+    weighted = None if weights is None else _weights(weights, count, dtype)
+    total = count if weighted is None else float(np.sum(weighted))
+    scale = jnp.asarray(np.asarray(1 / total if reduction == "mean" else 1.0, dtype))
+    if reader is not None:
+        weighted = None if weighted is None else jnp.asarray(weighted)
+        return Streamed(weighted, scale, reader, block_of(row, reader.size))
+    layout = layout_of(rows)
+    own = count if layout is None else count // layout.devices
+    if weighted is not None:
+        weighted = jax.device_put(weighted, None if layout is None else layout.placed)
+    examples = Examples(rows, weighted, scale, size or block_of(row, own))
+    return examples if layout is None else Sharded(examples, count, layout)
+
+
+def count_of(data: Any) -> int:
+    """The number of examples; raises where the data have no common first axis."""
+    leaves = jax.tree_util.tree_leaves_with_path(data, is_leaf=is_stream)
     if not leaves:
         raise ValueError("data has no arrays: give the examples as an array or a pytree of them, as (X, y).")
     lengths = {}
@@ -151,9 +180,10 @@ def rows_of(data: Any) -> Any:
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name} has {length:,}" for name, length in lengths.items())
         raise ValueError(f"data must agree in the number of examples, and {told}.")
-    if not next(iter(lengths.values())):
+    count = next(iter(lengths.values()))
+    if not count:
         raise ValueError("data has no examples.")
-    return tree.strong(data)
+    return count
 
 
 def _weights(given: Any, count: int, dtype: Any) -> np.ndarray:
@@ -171,11 +201,16 @@ def _key(given: Any) -> jax.Array:
     return jax.random.key(check.whole("key", given, least=0))
 
 
-def block_of(rows: Any, count: int) -> int | None:
-    """How many of so many rows are read at once: all of them, but on CPU what fits its cache."""
-    leaves = jax.tree.leaves(rows)
-    block = max(1, int(BLOCK_BYTES * leaves[0].shape[0] / sum(leaf.nbytes for leaf in leaves)))
+def block_of(row: Any, count: int) -> int | None:
+    """How many of so many rows are looked at at once: all of them, but on CPU what fits its cache."""
+    block = max(1, BLOCK_BYTES // _bytes(row))
     return None if jax.default_backend() != "cpu" or count < 2 * block else block
+
+
+def _bytes(rows: Any, count: int = 1) -> int:
+    """The size of one of so many rows, at least 1."""
+    leaves = jax.tree.leaves(rows, is_leaf=is_stream)
+    return max(1, sum(prod(leaf.shape) * np.dtype(leaf.dtype).itemsize for leaf in leaves) // count)
 
 
 def _takes_many(loss: Callable, x: Any, one: Any, args: tuple) -> bool:

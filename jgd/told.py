@@ -14,7 +14,7 @@ from jgd.driver.carry import Carry, Program
 class Told(NamedTuple):
     """The numbers of a run, `counts` and `discarded` in the order of `COUNTS`.
 
-    `looks` is how often a run on mini-batches evaluated all examples.
+    `looks` is how often a run on mini-batches evaluated all examples, `fault` what kept data from being read.
     """
 
     status: Status
@@ -27,6 +27,7 @@ class Told(NamedTuple):
     grad_norm: float
     first_grad_norm: float
     looks: int
+    fault: str
 
 
 @record
@@ -75,8 +76,9 @@ def told(program: Program, run: Ended) -> Told:
     first = (
         (carry.first_value, carry.memory[0][0]) if seen is None else (seen.first_value, seen.first_grad_norm)
     )
+    fault = program.objective.fault()
     return Told(
-        Status(carry.status.item()),
+        Status.DATA_FAILED if fault else Status(carry.status.item()),
         carry.motion.k.item(),
         carry.motion.counts.tolist(),
         carry.discarded.tolist(),
@@ -86,4 +88,5 @@ def told(program: Program, run: Ended) -> Told:
         run.grad_norm.item(),
         first[1].item(),
         0 if seen is None else seen.times.item() + 1,
+        fault,
     )

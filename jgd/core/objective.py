@@ -15,6 +15,7 @@ from jgd.core.examples import SumOf, hessian_of
 from jgd.core.minibatch import Batches
 from jgd.core.record import record, static
 from jgd.core.residuals import WithResiduals
+from jgd.core.streamed import Streamed
 from jgd.core.types import Point
 
 HESSIAN_LIMIT = 2**31
@@ -87,6 +88,11 @@ class Objective:
     def structured(self) -> bool:
         """Whether it has a dense Hessian that is not made of products."""
         return isinstance(self.fun, SumOf) and hasattr(self.fun.loss, "hessian")
+
+    def fault(self) -> str:
+        """What kept streamed data from being read since the last time, a sentence; empty if nothing did."""
+        data = self.args[-1] if isinstance(self.fun, SumOf) else None
+        return data.reader.fault() if isinstance(data, Streamed) else ""
 
     def _added(self, of: Callable[[Callable, tuple], Any], least: int = 1) -> Any:
         """`of(fun, args)`, which is linear in fun; of a sum over examples that of its parts.

@@ -19,6 +19,7 @@ class Status(IntEnum):
     DIVERGED = 9
     NONFINITE = 10
     NONFINITE_START = 11
+    DATA_FAILED = 12
 
     def __str__(self) -> str:
         """The name, as people read it."""
@@ -77,4 +78,5 @@ _MESSAGES = {
         "The value or the gradient became NaN or infinite; x is the last point where it was not."
     ),
     Status.NONFINITE_START: ("The value or the gradient is NaN or infinite at the start: choose another x0."),
+    Status.DATA_FAILED: "The data could not be read.",
 }
