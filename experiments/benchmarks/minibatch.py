@@ -2,7 +2,7 @@
 
     python -m experiments.benchmarks.minibatch [--rows 100000] [--features 100] [--batch 64] [--steps 20000]
 
-Logistic regression by plain gradient descent and by Adam. Compared are a `lax.scan` over optax's update, and a
+Logistic regression by plain gradient descent and by Adam. Compared are a `lax.scan` over optax updates, and a
 Python loop over a jitted step, both of which draw the rows of a step as jgd does, by the key and its number.
 That the iterates are equal is asserted first. Printed are the medians over rounds of steps per second.
 """
