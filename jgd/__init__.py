@@ -25,6 +25,7 @@ _HOME = {
     "heavy_ball": "jgd.methods.recipes",
     "nesterov": "jgd.methods.recipes",
     "ogm": "jgd.methods.recipes",
+    "svrg": "jgd.methods.recipes",
     "newton_raphson": "jgd.methods.curved_recipes",
     "newton": "jgd.methods.curved_recipes",
     "gauss_newton": "jgd.methods.curved_recipes",
@@ -102,6 +103,7 @@ if TYPE_CHECKING:
     from jgd.methods.recipes import heavy_ball as heavy_ball
     from jgd.methods.recipes import nesterov as nesterov
     from jgd.methods.recipes import ogm as ogm
+    from jgd.methods.recipes import svrg as svrg
     from jgd.result import Result as Result
     from jgd.searches.adaptive import adgd as adgd
     from jgd.searches.adaptive import polyak as polyak
