@@ -55,6 +55,7 @@ _HOME = {
     "compare": "jgd.study.compare",
     "curvature": "jgd.study.curvature",
     "explain": "jgd.study.explain",
+    "gradient_noise": "jgd.study.noise",
     "spectrum_figure": "jgd.study.curvature_plots",
     "slices_figure": "jgd.study.curvature_plots",
     "rate_figure": "jgd.study.gauge_plots",
@@ -120,6 +121,7 @@ if TYPE_CHECKING:
     from jgd.study.explain import explain as explain
     from jgd.study.gauge_plots import rate_figure as rate_figure
     from jgd.study.gauge_plots import sharpness_figure as sharpness_figure
+    from jgd.study.noise import gradient_noise as gradient_noise
     from jgd.study.shape import convexity as convexity
     from jgd.study.shape import hessian_trace as hessian_trace
     from jgd.study.shape import is_convex_along as is_convex_along

@@ -44,12 +44,16 @@ class Examples:
         fresh = start + jnp.arange(size, dtype=start.dtype) >= i * size
         return Examples(rows, jnp.where(fresh, weights, jnp.zeros_like(weights)), self.scale)
 
-    def take(self, indices: jax.Array, counted: jax.Array, scale: jax.Array) -> "Examples":
-        """The rows of these indices, with no weight where they are not counted."""
+    def take(self, indices: jax.Array, counted: jax.Array) -> "Examples":
+        """The rows of these indices, scaled so that their sum stands for that of all.
+
+        Those that are not counted have no weight.
+        """
         rows = jax.tree.map(lambda leaf: leaf.at[indices].get(mode="promise_in_bounds"), self.rows)
         weights = self.weight()
         if weights.ndim:
             weights = weights.at[indices].get(mode="promise_in_bounds")
+        scale = self.scale * (self.count / jnp.sum(counted)).astype(self.scale.dtype)
         return Examples(rows, jnp.where(counted, weights, jnp.zeros_like(weights)), scale)
 
 

@@ -55,5 +55,5 @@ class VarianceReduced:
             d = jax.tree.map(lambda there, here, mean: there - here - mean, f.grad(s.x), p.grad, s.grad)
             return d, Snapshot(s.x, s.grad, s.left - 1), jnp.int32(1)
 
-        d, s, batches = lax.cond(s.left == 0, renewed, corrected)
-        return d, s, Info(values=batches, grads=batches)
+        d, following, batches = lax.cond(s.left == 0, renewed, corrected)
+        return d, following, Info(values=batches, grads=batches)
