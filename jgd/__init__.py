@@ -25,6 +25,7 @@ _HOME = {
     "heavy_ball": "jgd.methods.recipes",
     "nesterov": "jgd.methods.recipes",
     "ogm": "jgd.methods.recipes",
+    "svrg": "jgd.methods.recipes",
     "newton_raphson": "jgd.methods.curved_recipes",
     "newton": "jgd.methods.curved_recipes",
     "gauss_newton": "jgd.methods.curved_recipes",
@@ -54,6 +55,7 @@ _HOME = {
     "compare": "jgd.study.compare",
     "curvature": "jgd.study.curvature",
     "explain": "jgd.study.explain",
+    "gradient_noise": "jgd.study.noise",
     "spectrum_figure": "jgd.study.curvature_plots",
     "slices_figure": "jgd.study.curvature_plots",
     "rate_figure": "jgd.study.gauge_plots",
@@ -110,6 +112,7 @@ if TYPE_CHECKING:
     from jgd.methods.recipes import heavy_ball as heavy_ball
     from jgd.methods.recipes import nesterov as nesterov
     from jgd.methods.recipes import ogm as ogm
+    from jgd.methods.recipes import svrg as svrg
     from jgd.result import Result as Result
     from jgd.searches.adaptive import adgd as adgd
     from jgd.searches.adaptive import polyak as polyak
@@ -126,6 +129,7 @@ if TYPE_CHECKING:
     from jgd.study.explain import explain as explain
     from jgd.study.gauge_plots import rate_figure as rate_figure
     from jgd.study.gauge_plots import sharpness_figure as sharpness_figure
+    from jgd.study.noise import gradient_noise as gradient_noise
     from jgd.study.shape import convexity as convexity
     from jgd.study.shape import hessian_trace as hessian_trace
     from jgd.study.shape import is_convex_along as is_convex_along

@@ -68,8 +68,8 @@ def _for_batches(method: Any, given: Stage) -> Stage:
             name = type(part).__name__
             raise ValueError(
                 f"method: {name} compares gradients of successive points, and mini-batches make those of "
-                "different functions: take all examples (batch_size=None), or gradient_descent, heavy_ball, "
-                "nesterov, adam or any optax optimizer."
+                "different functions: take all examples (batch_size=None), or gradient_descent, svrg, "
+                "heavy_ball, nesterov, adam or any optax optimizer."
             )
         if dataclasses.is_dataclass(part):
             parts += [getattr(part, field.name) for field in dataclasses.fields(part)]

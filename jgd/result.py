@@ -22,7 +22,8 @@ class Work:
     `values`, `grads`, `hvps` (Hessian-vector products) and `hessians` are what a counting objective
     would have counted. `discarded` of the values were thrown away: rejected trials of searches, and
     steps taken twice to come back to the last finite or the best point. Under mini-batches all these are
-    evaluations of one batch each, and `looks` counts those of all examples.
+    evaluations of one batch each, those of all examples that a method needs counted as the batches of an
+    epoch; `looks` counts the evaluations of all examples by which the run is judged.
     """
 
     values: int
@@ -176,7 +177,7 @@ def _batches(r: Result) -> list[str]:
     if objective.batches is None:
         return []
     count, batches = objective.args[-1].count, objective.batches
-    epochs = r.steps / batches.epoch(count)
+    epochs = r.steps / objective.epoch
     return [
         f"  examples     {batches.size:,} of {count:,} a step, {epochs:,.1f} epochs; work is of batches, "
         f"value and gradient are of all examples, evaluated {plural(r.work.looks, 'time')}"

@@ -88,6 +88,7 @@ METHODS: dict[str, Callable[[Problem], Any]] = {
     "nesterov": lambda p: jgd.nesterov(rate(p)),
     "nesterov-constant": lambda p: jgd.nesterov(rate(p), best_momentum(p)),
     "ogm": lambda p: jgd.ogm(100, rate(p)),
+    "svrg": lambda p: jgd.svrg(rate(p)),
     "gradient_descent-wolfe": lambda p: jgd.gradient_descent(jgd.wolfe(10 * rate(p))),
     "gradient_descent-bb": lambda p: jgd.gradient_descent(jgd.barzilai_borwein(rate(p), "short")),
     "gradient_descent-adgd": lambda p: jgd.gradient_descent(jgd.adgd()),
@@ -119,6 +120,7 @@ ALIKE = {
     "from_optax-sgd",
     "optax.adamw",
     "optax.rmsprop",
+    "svrg",
 }
 """Methods that take the same way through the code as others, and are left for the slow run where one
 problem is as good as another."""

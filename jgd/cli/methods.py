@@ -12,8 +12,8 @@ from jgd.cli.errors import did_you_mean
 from jgd.study.presets import Entry
 
 OWN = (
-    *("gradient_descent", "heavy_ball", "nesterov", "ogm", "conjugate_gradient", "lbfgs", "bfgs"),
-    *("newton", "newton_cg", "newton_raphson", "trust_region", "trust_region_cg"),
+    *("gradient_descent", "heavy_ball", "nesterov", "ogm", "svrg", "conjugate_gradient"),
+    *("lbfgs", "bfgs", "newton", "newton_cg", "newton_raphson", "trust_region", "trust_region_cg"),
     *("gauss_newton", "levenberg_marquardt", "adam"),
 )
 """The names of `jgd` that are methods; optax's are optax.NAME."""

@@ -40,13 +40,17 @@ class Examples:
         """The weights of the rows, or a 1 for all."""
         return jnp.ones((), self.scale.dtype) if self.weights is None else self.weights
 
-    def take(self, indices: jax.Array, counted: jax.Array, scale: jax.Array) -> "Examples":
-        """The rows of these indices, with no weight where they are not counted."""
+    def take(self, indices: jax.Array, counted: jax.Array) -> "Examples":
+        """The rows of these indices, scaled so that their sum stands for that of all.
+
+        Those that are not counted have no weight.
+        """
         rows = jax.tree.map(lambda leaf: leaf.at[indices].get(mode="promise_in_bounds"), self.rows)
         weights = self.weight()
         if weights.ndim:
             weights = weights.at[indices].get(mode="promise_in_bounds")
-        return Examples(rows, jnp.where(counted, weights, jnp.zeros_like(weights)), scale)
+        weights = jnp.where(counted, weights, jnp.zeros_like(weights))
+        return Examples(rows, weights, scale_of(self, counted))
 
     def at_once(self, least: int = 1) -> bool:
         """Whether all rows are read at once, where a block has at least so many."""
@@ -68,6 +72,11 @@ class Examples:
             weights = lax.dynamic_slice_in_dim(weights, start, size)
         fresh = start + jnp.arange(size, dtype=start.dtype) >= i * size
         return Examples(rows, jnp.where(fresh, weights, jnp.zeros_like(weights)), self.scale)
+
+
+def scale_of(whole: Any, counted: jax.Array) -> jax.Array:
+    """The scale of a sum of some rows that stands for that of all."""
+    return whole.scale * (whole.count / jnp.sum(counted)).astype(whole.scale.dtype)
 
 
 def accumulated(of: Callable[[jax.Array], Any], times: Any) -> Any:

@@ -46,6 +46,4 @@ class Batches:
 
     def draw(self, k: Any, whole: Examples) -> Examples:
         """The rows of step k, scaled so that their sum stands for that of all."""
-        indices, counted = self.rows(k, whole.count)
-        scale = whole.scale * (whole.count / jnp.sum(counted)).astype(whole.scale.dtype)
-        return whole.take(indices, counted, scale)
+        return whole.take(*self.rows(k, whole.count))

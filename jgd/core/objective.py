@@ -75,6 +75,11 @@ class Objective:
         return self.batches is None
 
     @property
+    def epoch(self) -> int:
+        """The number of steps in which as many examples are drawn as there are; 1 without batches."""
+        return 1 if self.batches is None else self.batches.epoch(self.args[-1].count)
+
+    @property
     def between(self) -> int | None:
         """The steps between two looks at all examples, None where every step sees them."""
         return None if self.batches is None else self.batches.between(self.args[-1].count)

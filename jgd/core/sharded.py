@@ -12,7 +12,7 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from jgd.core.examples import Examples, accumulated
+from jgd.core.examples import Examples, accumulated, scale_of
 from jgd.core.record import record, static
 
 
@@ -47,9 +47,9 @@ class Sharded:
         """The weights of all rows, or a 1 for all."""
         return self.examples.weight()
 
-    def take(self, indices: jax.Array, counted: jax.Array, scale: jax.Array) -> "Chosen":
-        """The rows of these indices, with no weight where they are not counted."""
-        return Chosen(self, indices, counted, scale)
+    def take(self, indices: jax.Array, counted: jax.Array) -> "Chosen":
+        """The rows of these indices, scaled so that their sum stands for that of all."""
+        return Chosen(self, indices, counted)
 
     def at_once(self, least: int = 1) -> bool:
         """Never: each device has a part."""
@@ -80,7 +80,6 @@ class Chosen:
     whole: Sharded
     indices: jax.Array
     counted: jax.Array
-    scale: jax.Array
 
     @property
     def count(self) -> int:
@@ -90,11 +89,11 @@ class Chosen:
     @property
     def rows(self) -> Any:
         """The rows in their order, brought together."""
-        return self.whole.examples.take(self.indices, self.counted, self.scale).rows
+        return self.whole.examples.take(self.indices, self.counted).rows
 
     def weight(self) -> jax.Array:
         """The weights of the rows."""
-        return self.whole.examples.take(self.indices, self.counted, self.scale).weight()
+        return self.whole.examples.take(self.indices, self.counted).weight()
 
     def at_once(self, least: int = 1) -> bool:
         """Never: each device has a part."""
@@ -107,6 +106,7 @@ class Chosen:
         """
         share = self.count / self.whole.layout.devices
         size = min(self.count, ceil(share + 3 * sqrt(share)))
+        scale = scale_of(self.whole, self.counted)
 
         def local(own: Examples) -> Any:
             places = self.indices - lax.axis_index(self.whole.layout.axes) * own.count
@@ -117,7 +117,7 @@ class Chosen:
 
             def part(i: jax.Array) -> Any:
                 some, there = (lax.dynamic_slice_in_dim(all_of, i * size, size) for all_of in (places, here))
-                return of(own.take(some, there, self.scale))
+                return of(dataclasses.replace(own.take(some, there), scale=scale))
 
             return accumulated(part, (jnp.sum(here, dtype=jnp.int32) + size - 1) // size)
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.examples import Examples, accumulated
+from jgd.core.examples import Examples, accumulated, scale_of
 from jgd.core.record import record, static
 
 
@@ -187,12 +187,12 @@ class Streamed:
         blocks = np.int32(-(-self.count // self.reader.size))
         return accumulated(lambda i: self._part(i).summed(of, least), blocks)
 
-    def take(self, indices: jax.Array, counted: jax.Array, scale: jax.Array) -> Examples:
-        """The rows of these indices, with no weight where they are not counted."""
+    def take(self, indices: jax.Array, counted: jax.Array) -> Examples:
+        """The rows of these indices, scaled so that their sum stands for that of all."""
         rows = jax.pure_callback(
             self.reader.take, self.reader.shapes(indices.size), indices, vmap_method="sequential"
         )
-        return self._weighted(rows, indices, counted, scale)
+        return self._weighted(rows, indices, counted, scale_of(self, counted))
 
     def _part(self, i: jax.Array) -> Examples:
         size = self.reader.size

@@ -33,7 +33,8 @@ class Info:
 
     `rate` is the step's length in units of its direction, `accepted` whether the step was taken.
     `values`, `grads`, `hvps` and `hessians` count what the method evaluated itself (the driver adds
-    its own evaluation), `rejected` how many of those evaluations were trials thrown away. `status` is
+    its own evaluation), `rejected` how many of those evaluations were trials thrown away; under mini-batches
+    they count batches, and an evaluation of all examples is as many as an epoch has. `status` is
     RUNNING, or why the method can go no further. A column that is a Python number or one of the
     method's own hyper-parameters costs nothing in the loop.
     """

@@ -11,6 +11,7 @@ from jgd.core import check
 from jgd.directions.conjugate import Conjugate, hager_zhang, polak_ribiere
 from jgd.directions.momentum import Accelerated, HeavyBall, LookAhead, Optimized
 from jgd.directions.steepest import Steepest
+from jgd.directions.variance_reduced import VarianceReduced
 from jgd.methods.descent import Descent
 from jgd.methods.optax import OptaxMethod, from_optax
 from jgd.searches.armijo import Armijo
@@ -138,6 +139,34 @@ def ogm(steps: int, learning_rate: Any) -> Descent:
     """
     check.number("learning_rate", learning_rate, above=0)
     return Descent(Optimized(check.whole("steps", steps)), Fixed(learning_rate), "ogm")
+
+
+def svrg(learning_rate: Any, epochs: int = 2) -> Descent:
+    """Stochastic variance-reduced gradient, for `jgd.finite_sum` with a batch_size.
+
+    x+ = x - learning_rate (grad f_k(x) - grad f_k(s) + grad F(s)), f_k the batch of step k, F all examples.
+    The snapshot s is the x of the run, taken anew every `epochs` epochs. As x and s come near the minimum the
+    noise dies out: a constant rate leads to the exact minimum, linearly where F is strongly convex. Try
+    0.1/L, L the largest curvature of one example's loss.
+    `epochs` is 2 as Johnson & Zhang have it for convex losses; for others they take 5.
+    A step takes the gradient of its batch at x and at s, and a snapshot that of all examples, counted as the
+    batches of an epoch: 2 + 1/epochs gradients a step in all. With all examples at every step this is
+    gradient descent. A run takes 8 copies of x; on mini-batches 5 more than gradient descent.
+
+    Raises TypeError or ValueError for a rate that is not a positive number, or epochs below 1.
+    Reference: Johnson & Zhang (2013), Accelerating stochastic gradient descent using predictive variance
+    reduction, figure 1 and theorem 1.
+
+    >>> import jax.numpy as jnp, jgd
+    >>> data = (jnp.array([1.0, 2.0, 3.0, 4.0]), jnp.array([1.0, 1.0, 3.0, 2.0]))
+    >>> loss = lambda w, row: 0.5 * (row[0] * w - row[1]) ** 2
+    >>> fit = jgd.finite_sum(loss, data, batch_size=1)
+    >>> result = jgd.minimize(fit, jnp.zeros(()), jgd.svrg(0.02))
+    >>> result.status.name, round(float(result.x), 4)  # 20/30
+    ('CONVERGED', 0.6667)
+    """
+    check.number("learning_rate", learning_rate, above=0)
+    return Descent(VarianceReduced(check.whole("epochs", epochs)), Fixed(learning_rate), "svrg")
 
 
 FORMULAS = {"hager-zhang": hager_zhang, "polak-ribiere": polak_ribiere}

@@ -22,6 +22,7 @@ METHODS = {
     "gradient_descent": (jgd.gradient_descent, jgd.gradient_descent(1e-4)),
     "heavy_ball": (jgd.heavy_ball, jgd.heavy_ball(1e-4)),
     "nesterov": (jgd.nesterov, jgd.nesterov(1e-4)),
+    "svrg": (jgd.svrg, jgd.svrg(1e-4)),
     "adam": (jgd.adam, jgd.adam()),
     "adgd": (jgd.adgd, jgd.gradient_descent(jgd.adgd())),
     "barzilai_borwein": (jgd.barzilai_borwein, jgd.gradient_descent(jgd.barzilai_borwein())),
@@ -42,10 +43,10 @@ def said(factory, method) -> int:
     return int(words[0])
 
 
-def copies(method) -> float:
+def copies(method, fun=rosenbrock) -> float:
     """The memory of a compiled run: what it is given, what it returns and what it needs meanwhile."""
     x = jnp.zeros(N)
-    program = jgd.minimize(rosenbrock, x, method, max_steps=0).program
+    program = jgd.minimize(fun, x, method, max_steps=0).program
     taken = jax.jit(solve).lower(program, x, 10).compile().memory_analysis()
     size = taken.temp_size_in_bytes + taken.output_size_in_bytes + taken.argument_size_in_bytes
     return size / x.nbytes

@@ -71,7 +71,7 @@ def on_devices() -> dict[str, Any]:
     placed = jax.device_put((X[:96], Y[:96]), jax.NamedSharding(named, jax.P("data")))
     whole = jgd.finite_sum(of_one, (X[:96], Y[:96]), regularizer=ridge)
     alike = [jgd.finite_sum(of_one, rows, regularizer=ridge) for rows in (arrays, placed)]
-    crowded = f.args[-1].take(jnp.zeros(64, jnp.int32), jnp.arange(64) < 60, f.args[-1].scale)
+    crowded = f.args[-1].take(jnp.zeros(64, jnp.int32), jnp.arange(64) < 60)
     return {
         "devices": len(jax.devices()),
         "outcomes": outcomes(spread),

@@ -84,29 +84,6 @@ def test_a_run_goes_on_from_a_result_as_if_it_had_never_stopped():
     assert onward.origin == ("Went on from step 41 of an earlier run.",)
 
 
-@pytest.mark.parametrize("size", [1, 16, *(pytest.param(size, marks=pytest.mark.slow) for size in (4, 64))])
-def test_the_noise_floor_is_that_of_theory_and_falls_with_the_batch(size):
-    """f_i = (x - a_i)^2 / 2 with a_i of variance 1: the variance of x is rate / (size (2 - rate))."""
-    rate = 0.1
-    a = np.random.default_rng(1).standard_normal(500)
-    a = (a - a.mean()) / a.std()
-    f = jgd.finite_sum(
-        lambda x, a: 0.5 * (x - a) ** 2, a, batch_size=size, replacement=True, key=size, test_every=10**6
-    )
-    result = jgd.minimize(
-        f,
-        np.zeros(()),
-        jgd.gradient_descent(rate),
-        max_steps=2**19,
-        gtol=0.0,
-        recorder=jgd.Recorder(rows=2**15, x=True),
-    )
-    x = result.history["x"][100:]
-    assert len(x) > 2**14 - 200
-    assert np.var(x) == pytest.approx(rate / (size * (2 - rate)), rel=0.05)
-    assert abs(x.mean()) < 0.01
-
-
 def interpolated(**given):
     """All residuals vanish at the same x, so that the noise does too."""
     w = np.arange(1.0, SIZE + 1)

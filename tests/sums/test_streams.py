@@ -76,13 +76,19 @@ def test_a_part_of_a_memory_map_is_read_from_its_place(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["lbfgs", "newton_cg", *(pytest.param(n, marks=pytest.mark.slow) for n in ("newton", "trust_region_cg"))]
+    "name",
+    ["lbfgs", "newton_cg", *(pytest.param(n, marks=pytest.mark.slow) for n in ("newton", "trust_region_cg"))],
 )
 def test_a_run_from_a_file_is_the_run_in_memory(saved, name):
     rows = tuple(jgd.data.stream(path) for path in saved)
     given = {"recorder": jgd.Recorder(x=True), "max_steps": 20}
     one, other = (
-        jgd.minimize(jgd.finite_sum(of_one, data, regularizer=ridge, block_size=40), START, getattr(jgd, name)(), **given)
+        jgd.minimize(
+            jgd.finite_sum(of_one, data, regularizer=ridge, block_size=40),
+            START,
+            getattr(jgd, name)(),
+            **given,
+        )
         for data in (rows, (X, Y))
     )
     assert (one.status, one.steps, one.work) == (other.status, other.steps, other.work)
@@ -134,7 +140,8 @@ def killed(reads):
 
 
 @pytest.mark.parametrize(
-    ("fails", "words"), [(cut_short, "the disk is gone"), (killed, "RuntimeError: reader process 4711 was killed")]
+    ("fails", "words"),
+    [(cut_short, "the disk is gone"), (killed, "RuntimeError: reader process 4711 was killed")],
 )
 def test_a_reader_that_fails_ends_the_run_and_loses_nothing(fails, words):
     rows = Counting(X, fails)
@@ -192,7 +199,7 @@ def test_what_cannot_be_streamed_is_refused_in_a_sentence(tmp_path, saved):
     with pytest.raises(ValueError, match=r"target: data.parquet has the columns x0, .*, got 'y'"):
         jgd.data.stream(path, target="y")
     rows, label = jgd.data.stream(path)
-    with pytest.raises(ValueError, match="batch_size: single rows of data.parquet cannot be read"):
+    with pytest.raises(ValueError, match=r"batch_size: single rows of data.parquet cannot be read"):
         jgd.finite_sum(of_one, (rows, label), batch_size=8)
     with pytest.raises(ValueError, match=r"data\[0\] has 103, data\[1\] has 102"):
         jgd.finite_sum(of_one, (rows, label[1:]))
