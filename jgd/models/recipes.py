@@ -1,7 +1,7 @@
 """Regressions by name: each a loss of a linear predictor, with data that are looked over first."""
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -14,16 +14,10 @@ from jgd.models.table import classes, numbers, table
 from jgd.sums import FiniteSum, finite_sum
 
 
-@dataclass(frozen=True)
-class Ridge:
-    """w -> ridge/2 |coef|^2; an intercept is not penalized."""
-
-    ridge: float
-
-    def __call__(self, w: Any) -> jax.Array:
-        """The penalty."""
-        coef = w["coef"] if isinstance(w, dict) else w
-        return jnp.asarray(self.ridge / 2, coef.dtype) * jnp.vdot(coef, coef)
+def _penalty(w: Any, ridge: jax.Array) -> jax.Array:
+    """ridge/2 |coef|^2; an intercept is not penalized."""
+    coef = w["coef"] if isinstance(w, dict) else w
+    return ridge.astype(coef.dtype) / 2 * jnp.vdot(coef, coef)
 
 
 def _squared(z: jax.Array, y: jax.Array) -> jax.Array:
@@ -114,7 +108,7 @@ def _model(
     options: dict[str, Any],
     classes: int | None = None,
 ) -> FiniteSum:
-    X = table(X)
+    X = jnp.asarray(table(X))
     if len(X) != len(y):
         raise ValueError(f"X and y must agree in the number of examples, got {len(X):,} and {len(y):,}.")
     check.number("ridge", ridge, least=0)
@@ -125,5 +119,9 @@ def _model(
     if intercept:
         start = {"coef": start, "intercept": jnp.zeros(shape[:-1], X.dtype)}
     given: dict[str, Any] = {"reduction": "sum", "start": start} | options
-    penalty = Ridge(float(ridge)) if ridge else None
-    return finite_sum(OfPredictor(link, bool(intercept)), (X, y), regularizer=penalty, **given)
+    loss = OfPredictor(link, bool(intercept))
+    if not ridge:
+        return finite_sum(loss, (X, y), **given)
+    fit = finite_sum(loss, (X, y), regularizer=_penalty, **given)
+    # an argument and not a part of the penalty: programs that are compiled for one ridge serve another
+    return dataclasses.replace(fit, args=(jnp.asarray(ridge, X.dtype),))
