@@ -1,4 +1,4 @@
-"""Models of data: regressions as sums over examples, ready for `jgd.minimize`, and what is known of their fit.
+"""Models of data: regressions as sums over examples, for `jgd.minimize`, and how certain their fit is.
 
 `LogisticRegression` is loaded when it is first used, since it imports scikit-learn.
 """

@@ -25,11 +25,11 @@ except ImportError as error:
 
 
 class LogisticRegression(ClassifierMixin, BaseEstimator):
-    """Logistic regression of two classes or more: sum_i log-loss_i + ridge/2 |coef|^2, in scikit-learn's form.
+    """Logistic regression, sum_i log-loss_i + ridge/2 |coef|^2, as an estimator of scikit-learn.
 
-    Two classes are fitted by `jgd.models.logistic`, more by `jgd.models.softmax`, from all examples and in the
-    dtype of X: float32 if that is its dtype, float64 for all others, whether or not `jax_enable_x64` is set. The
-    intercept is not penalized. With ridge = 1/C it is the model of scikit-learn's estimator of the same name.
+    Two classes are fitted by `jgd.models.logistic`, more by `jgd.models.softmax`, on all examples, in float32
+    if that is the dtype of X and else in float64, whether or not `jax_enable_x64` is set. The intercept is
+    not penalized. With ridge = 1/C it is the model of scikit-learn's estimator of the same name.
 
     Args:
       ridge: the penalty's weight, 0 for none.
@@ -46,7 +46,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
       n_iter_: the number of steps.
       n_features_in_: p.
       feature_names_in_: (p,) the names of the columns, if X has names.
-      result_: the `jgd.Result` of the run, which holds the data; left out of pickles and copies.
+      result_: the `jgd.Result` of the run, which holds the data; left out of pickles and copies. Where it is
+        of float64 and `jax_enable_x64` is not set, look into it within `jax.enable_x64(True)`.
 
     >>> import numpy as np, jgd
     >>> X, y = np.array([[-2.0], [-1.0], [1.0], [2.0]]), np.array(["no", "yes", "no", "yes"])
@@ -115,11 +116,11 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         return log_softmax(self._scores(X), axis=1)
 
     def covariance(self) -> np.ndarray:
-        """The covariance matrix of coef_ row by row, then of intercept_: `jgd.models.covariance` of result_."""
+        """That of coef_, row by row, and then intercept_: `jgd.models.covariance` of result_."""
         return covariance(self._fitted())
 
     def standard_errors(self) -> tuple[np.ndarray, np.ndarray]:
-        """The standard errors of coef_ and of intercept_, each of its shape; raises what `covariance` raises."""
+        """Those of coef_ and of intercept_, of their shapes: `jgd.models.standard_errors` of result_."""
         return self._parts(standard_errors(self._fitted()))
 
     def _scores(self, X: Any) -> np.ndarray:
@@ -135,9 +136,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
 
     def _fitted(self) -> Any:
         """The result; raises where there is none."""
-        check_is_fitted(
-            self, "result_", msg="%(name)s has no result_: it is made by fit, and left out of pickles and copies."
-        )
+        missing = "%(name)s has no result_: it is made by fit, and left out of pickles and copies."
+        check_is_fitted(self, "result_", msg=missing)
         return self.result_
 
     def _warn(self) -> None:
@@ -145,10 +145,10 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         status, separated = self.result_.status, is_separated(self.result_)
         if status == Status.CONVERGED and not separated:
             return
-        reason = f" The reason: {SEPARATED}" if separated else ""
+        reason = f" There is no solution: {SEPARATED}" if separated else ""
         warnings.warn(f"{status}: {status.message}{reason}", ConvergenceWarning, stacklevel=3)
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the result, which holds the data."""
-        state = super().__getstate__()
+        state: Any = super().__getstate__()
         return {name: value for name, value in state.items() if name != "result_"}

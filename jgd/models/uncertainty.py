@@ -8,7 +8,7 @@ import numpy as np
 
 from jgd.core import tree
 from jgd.core.compiled import compiled
-from jgd.core.examples import Examples, SumOf
+from jgd.core.examples import Examples
 from jgd.core.float64 import enable_x64
 from jgd.core.objective import Objective
 from jgd.models import links
@@ -25,8 +25,8 @@ INTERCEPT = -1
 """The number of the column of ones."""
 
 SEPARATED = (
-    "a linear function of the features separates the classes, so that without a penalty the coefficients grow "
-    "without end; give a ridge above 0."
+    "a linear function of the features separates the classes, so that without a penalty the coefficients "
+    "grow without end; give a ridge above 0."
 )
 
 _hessian = compiled(Objective.hessian)
@@ -97,7 +97,8 @@ def standard_errors(result: Result) -> Any:
 def is_separated(result: Result) -> bool:
     """Whether a fit without a penalty has no finite solution: every example is on the side of its class."""
     objective, loss, examples = _of_model(result)
-    if objective.fun.penalty is not None or loss.link not in (links.logistic, links.softmax):
+    fun: Any = objective.fun
+    if fun.penalty is not None or loss.link not in (links.logistic, links.softmax):
         return False
     z, y, weights = _predicted(result.x, loss, examples)
     if loss.link is links.logistic:
@@ -122,7 +123,8 @@ def _predicted(x: Any, loss: OfPredictor, examples: Examples) -> tuple[np.ndarra
     """The predictors, labels and weights of all examples."""
     X, y = map(np.asarray, examples.rows)
     z = loss.predictor(jax.tree.map(np.asarray, x), X)
-    return np.asarray(z), y, np.broadcast_to(examples.weight(), len(y))
+    weights = np.ones(len(y)) if examples.weights is None else np.asarray(examples.weights)
+    return np.asarray(z), y, weights
 
 
 def _dispersion(x: Any, loss: OfPredictor, examples: Examples) -> float:
@@ -132,7 +134,10 @@ def _dispersion(x: Any, loss: OfPredictor, examples: Examples) -> float:
     z, y, weights = _predicted(x, loss, examples)
     count, parameters = int(np.sum(weights > 0)), tree.size(x)
     if count <= parameters:
-        raise ValueError(f"{count:,} examples leave nothing to tell the variance by, with {parameters:,} parameters.")
+        raise ValueError(
+            f"There is no covariance: with {parameters:,} parameters, {count:,} examples with a weight leave "
+            "nothing to tell the variance of y by."
+        )
     return float(np.sum(weights * (y - z) ** 2, dtype=float)) / (count - parameters)
 
 
@@ -154,7 +159,7 @@ def _root_of_inverse(information: np.ndarray, features: np.ndarray, dtype: Any) 
         names = ["the intercept" if column == INTERCEPT else f"column {column}" for column in columns]
         named = ", ".join(names[:SHOWN]) + ", ..." * (len(names) > SHOWN)
         raise ValueError(
-            f"There is no covariance: of the features, {named} depend on each other or are zero, so that other "
-            "parameters fit as well; leave one of them out, or give a ridge above 0."
+            f"There is no covariance: of the features, {named} depend on each other or are zero, so that "
+            "other parameters fit as well; leave one of them out, or give a ridge above 0."
         )
     return vectors / np.sqrt(values) / scale[:, None]
