@@ -27,7 +27,8 @@ STREAM_BYTES = 2**24
 class FiniteSum:
     """What `finite_sum` makes, to be handed to `minimize` in place of a function.
 
-    Called with x it gives the value over all examples; `start` is what x0 is where none is given.
+    Called with x it gives the value over all examples; `start` is what x0 is where none is given. `args` are
+    further arguments of loss and penalty, before any that `minimize` is given.
     """
 
     loss: Callable
@@ -35,6 +36,7 @@ class FiniteSum:
     examples: Examples | Sharded | Streamed
     batches: Batches | None
     start: Any = None
+    args: tuple = ()
 
     @property
     def count(self) -> int:
@@ -48,6 +50,7 @@ class FiniteSum:
 
     def objective(self, x: Any, args: tuple = ()) -> Objective:
         """The objective at arrays like x; raises where the loss does not fit the data."""
+        args = (*self.args, *args)
         fun = SumOf(self.loss, self.penalty, _takes_many(self.loss, x, self.examples.row, args))
         if self.penalty is not None:
             _check_scalar("regularizer", jax.eval_shape(self.penalty, x, *args))

@@ -19,7 +19,8 @@ class OfPredictor:
     """(w, (X, y)) -> the losses `link(z, y)` of the rows, with z = X coef^T + intercept.
 
     `w` is the coefficients, of shape (p,), or (K, p) for K predictors, or, with `intercept`, a dict of
-    "coef" and "intercept". `link` is smooth and takes one z, a number or K of them, and one y.
+    "coef" and "intercept". `link` is smooth and takes one z, a number or K of them, and one y. Further
+    arguments are the penalty's.
     """
 
     link: Callable
@@ -31,12 +32,12 @@ class OfPredictor:
             return X @ w.T
         return X @ w["coef"].T + w["intercept"]
 
-    def __call__(self, w: Any, rows: Any) -> jax.Array:
+    def __call__(self, w: Any, rows: Any, *_: Any) -> jax.Array:
         """The loss of each row."""
         X, y = rows
         return jax.vmap(self.link)(self.predictor(w, X), y)
 
-    def hessian(self, w: Any, rows: Any, weights: jax.Array) -> jax.Array:
+    def hessian(self, w: Any, rows: Any, weights: jax.Array, *_: Any) -> jax.Array:
         """sum_i weight_i x_i x_i^T link''(z_i), over the ravelled w."""
         X, y = rows
         z = self.predictor(w, X)

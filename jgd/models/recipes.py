@@ -1,7 +1,7 @@
 """Regressions by name: each a loss of a linear predictor, with data that are looked over first."""
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -9,37 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core import check
+from jgd.models import links
 from jgd.models.predictor import OfPredictor
 from jgd.models.table import classes, numbers, table
 from jgd.sums import FiniteSum, finite_sum
 
 
-@dataclass(frozen=True)
-class Ridge:
-    """w -> ridge/2 |coef|^2; an intercept is not penalized."""
-
-    ridge: float
-
-    def __call__(self, w: Any) -> jax.Array:
-        """The penalty."""
-        coef = w["coef"] if isinstance(w, dict) else w
-        return jnp.asarray(self.ridge / 2, coef.dtype) * jnp.vdot(coef, coef)
-
-
-def _squared(z: jax.Array, y: jax.Array) -> jax.Array:
-    return (z - y) ** 2 / 2
-
-
-def _logistic(z: jax.Array, y: jax.Array) -> jax.Array:
-    return jax.nn.softplus(-y * z)
-
-
-def _poisson(z: jax.Array, y: jax.Array) -> jax.Array:
-    return jnp.exp(z) - y * z
-
-
-def _softmax(z: jax.Array, y: jax.Array) -> jax.Array:
-    return jax.nn.logsumexp(z) - z[y]
+def _penalty(w: Any, ridge: jax.Array) -> jax.Array:
+    """ridge/2 |coef|^2; an intercept is not penalized."""
+    coef = w["coef"] if isinstance(w, dict) else w
+    return ridge.astype(coef.dtype) / 2 * jnp.vdot(coef, coef)
 
 
 def linear(X: Any, y: Any, *, ridge: float = 0.0, intercept: bool = False, **options: Any) -> FiniteSum:
@@ -55,7 +34,7 @@ def linear(X: Any, y: Any, *, ridge: float = 0.0, intercept: bool = False, **opt
     >>> float(jgd.minimize(fit).x["intercept"].round(6))
     1.0
     """
-    return _model(_squared, X, numbers(y), ridge, intercept, options)
+    return _model(links.squared, X, numbers(y), ridge, intercept, options)
 
 
 def logistic(X: Any, y: Any, *, ridge: float = 1.0, intercept: bool = False, **options: Any) -> FiniteSum:
@@ -75,7 +54,7 @@ def logistic(X: Any, y: Any, *, ridge: float = 1.0, intercept: bool = False, **o
     known, places = classes(y)
     if len(known) > 2:
         raise ValueError(f"y has {len(known):,} classes: jgd.models.softmax takes more than two.")
-    return _model(_logistic, X, np.where(places == 1, 1.0, -1.0), ridge, intercept, options)
+    return _model(links.logistic, X, np.where(places == 1, 1.0, -1.0), ridge, intercept, options)
 
 
 def softmax(X: Any, y: Any, *, ridge: float = 1.0, intercept: bool = False, **options: Any) -> FiniteSum:
@@ -88,7 +67,7 @@ def softmax(X: Any, y: Any, *, ridge: float = 1.0, intercept: bool = False, **op
     Raises TypeError or ValueError for data with missing values, or labels of one class.
     """
     known, places = classes(y)
-    return _model(_softmax, X, places, ridge, intercept, options, len(known))
+    return _model(links.softmax, X, places, ridge, intercept, options, len(known))
 
 
 def poisson(X: Any, y: Any, *, ridge: float = 0.0, intercept: bool = False, **options: Any) -> FiniteSum:
@@ -102,7 +81,7 @@ def poisson(X: Any, y: Any, *, ridge: float = 0.0, intercept: bool = False, **op
     counts = numbers(y)
     if (counts < 0).any():
         raise ValueError(f"y must be counts, and y[{int(np.argmax(counts < 0))}] is negative.")
-    return _model(_poisson, X, counts, ridge, intercept, options)
+    return _model(links.poisson, X, counts, ridge, intercept, options)
 
 
 def _model(
@@ -114,7 +93,7 @@ def _model(
     options: dict[str, Any],
     classes: int | None = None,
 ) -> FiniteSum:
-    X = table(X)
+    X = jnp.asarray(table(X))
     if len(X) != len(y):
         raise ValueError(f"X and y must agree in the number of examples, got {len(X):,} and {len(y):,}.")
     check.number("ridge", ridge, least=0)
@@ -125,5 +104,9 @@ def _model(
     if intercept:
         start = {"coef": start, "intercept": jnp.zeros(shape[:-1], X.dtype)}
     given: dict[str, Any] = {"reduction": "sum", "start": start} | options
-    penalty = Ridge(float(ridge)) if ridge else None
-    return finite_sum(OfPredictor(link, bool(intercept)), (X, y), regularizer=penalty, **given)
+    loss = OfPredictor(link, bool(intercept))
+    if not ridge:
+        return finite_sum(loss, (X, y), **given)
+    fit = finite_sum(loss, (X, y), regularizer=_penalty, **given)
+    # an argument and not a part of the penalty: programs that are compiled for one ridge serve another
+    return dataclasses.replace(fit, args=(jnp.asarray(ridge, X.dtype),))
