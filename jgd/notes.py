@@ -18,7 +18,8 @@ REMAINS = 1e-2
 
 def notes(result: "Result") -> tuple[str, ...]:
     """What is to be known of a run beside its status; empty for most."""
-    return (*result.origin, *_critical_start(result), *_moving(result), *_unbounded(result))
+    of_loss = tuple(_of_loss(result))
+    return (*result.origin, *_critical_start(result), *(of_loss or _moving(result)), *_unbounded(result))
 
 
 def _critical_start(result: "Result") -> Iterator[str]:
@@ -43,6 +44,14 @@ def _unbounded(result: "Result") -> Iterator[str]:
     lowest = -(float(jnp.finfo(np.asarray(result.value).dtype).max) ** 0.5)
     if not result.success and float(result.best_value) < lowest:
         yield f"The value fell to {float(result.best_value):.3g}: fun seems to have no lower bound."
+
+
+def _of_loss(result: "Result") -> Iterator[str]:
+    """What a loss of examples has to say of a run on it."""
+    fun: Any = result.program.objective.fun
+    remarks = getattr(getattr(fun, "loss", None), "remarks", None)
+    if remarks is not None and not result.fault:
+        yield from remarks(result)
 
 
 def remaining(result: "Result") -> float:

@@ -10,7 +10,8 @@ from jgd.api import minimize
 from jgd.core.float64 import enable_x64
 from jgd.core.status import Status
 from jgd.models import recipes
-from jgd.models.uncertainty import SEPARATED, covariance, is_separated, standard_errors
+from jgd.models.separation import SEPARATED, is_separated
+from jgd.models.uncertainty import covariance, standard_errors
 from jgd.rules import MAX_STEPS
 
 try:
@@ -142,7 +143,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
 
     def _warn(self) -> None:
         """Say so if the solution is none."""
-        status, separated = self.result_.status, is_separated(self.result_)
+        objective, status = self.result_.program.objective, self.result_.status
+        separated = is_separated(objective.fun, self.result_.x, objective.args[-1])
         if status == Status.CONVERGED and not separated:
             return
         reason = f" There is no solution: {SEPARATED}" if separated else ""

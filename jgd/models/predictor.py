@@ -1,6 +1,6 @@
 """Losses of a linear predictor, which have a dense Hessian of their own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jgd.core import tree
+from jgd.models.sparse import SparseRows
 
 COLUMNS = 256
 """Above so many features the products of a Hessian are made of blocks of columns, one of each two alike."""
@@ -37,14 +38,21 @@ class OfPredictor:
         X, y = rows
         return jax.vmap(self.link)(self.predictor(w, X), y)
 
+    def remarks(self, result: Any) -> Iterator[str]:
+        """What is to be known of a run on it, in sentences."""
+        from jgd.models.separation import remarks
+
+        return remarks(result)
+
     def hessian(self, w: Any, rows: Any, weights: jax.Array, *_: Any) -> jax.Array:
         """sum_i weight_i x_i x_i^T link''(z_i), over the ravelled w."""
         X, y = rows
         z = self.predictor(w, X)
         bends = jax.vmap(jax.hessian(self.link))(z, y)
         if self.intercept:
-            X = jnp.concatenate([X, jnp.ones_like(X[:, :1])], axis=1)
-        X, weights = (part.astype(bends.dtype) for part in (X, weights))
+            sparse = isinstance(X, SparseRows)
+            X = X.with_ones() if sparse else jnp.concatenate([X, jnp.ones_like(X[:, :1])], axis=1)
+        X, weights = jax.tree.map(lambda part: _at(part, bends.dtype), (X, weights))
         if z.ndim == 1:
             return gram(X, weights * bends)
         return self._several(w, X, weights, bends)
@@ -63,8 +71,15 @@ class OfPredictor:
         return whole[order[:, None], order]
 
 
-def gram(X: jax.Array, weights: jax.Array) -> jax.Array:
+def _at(part: jax.Array, dtype: Any) -> jax.Array:
+    """Floats in this dtype, and columns as they are."""
+    return part.astype(dtype) if jnp.issubdtype(part.dtype, jnp.floating) else part
+
+
+def gram(X: Any, weights: jax.Array) -> jax.Array:
     """X^T diag(weights) X; of many columns by blocks, those below the diagonal by symmetry."""
+    if isinstance(X, SparseRows):
+        return X.gram(weights)
     count = X.shape[1]
     if count <= COLUMNS:
         return X.T @ (weights[:, None] * X)

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core import check
+from jgd.core import check, tree
+from jgd.core.streamed import is_stream
 from jgd.models import links
 from jgd.models.predictor import OfPredictor
 from jgd.models.table import classes, numbers, table
@@ -93,20 +94,22 @@ def _model(
     options: dict[str, Any],
     classes: int | None = None,
 ) -> FiniteSum:
-    X = jnp.asarray(table(X))
-    if len(X) != len(y):
-        raise ValueError(f"X and y must agree in the number of examples, got {len(X):,} and {len(y):,}.")
+    X = table(X)
+    X = X if is_stream(X) else tree.strong(X)
+    if X.shape[0] != len(y):
+        raise ValueError(f"X and y must agree in the number of examples, got {X.shape[0]:,} and {len(y):,}.")
     check.number("ridge", ridge, least=0)
+    dtype = jax.dtypes.canonicalize_dtype(X.dtype)
     if np.issubdtype(y.dtype, np.floating):
-        y = y.astype(X.dtype)
+        y = y.astype(dtype)
     shape = (X.shape[1],) if classes is None else (classes, X.shape[1])
-    start: Any = jnp.zeros(shape, X.dtype)
+    start: Any = jnp.zeros(shape, dtype)
     if intercept:
-        start = {"coef": start, "intercept": jnp.zeros(shape[:-1], X.dtype)}
+        start = {"coef": start, "intercept": jnp.zeros(shape[:-1], dtype)}
     given: dict[str, Any] = {"reduction": "sum", "start": start} | options
     loss = OfPredictor(link, bool(intercept))
     if not ridge:
         return finite_sum(loss, (X, y), **given)
     fit = finite_sum(loss, (X, y), regularizer=_penalty, **given)
     # an argument and not a part of the penalty: programs that are compiled for one ridge serve another
-    return dataclasses.replace(fit, args=(jnp.asarray(ridge, X.dtype),))
+    return dataclasses.replace(fit, args=(jnp.asarray(ridge, dtype),))

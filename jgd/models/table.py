@@ -5,9 +5,21 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from jgd.core.streamed import is_stream
+from jgd.models.sparse import is_sparse, sparse_rows
 
-def table(X: Any) -> np.ndarray:
-    """The features as a table of finite floats; raises naming the column of a table with names."""
+
+def table(X: Any) -> Any:
+    """The features as a table of finite floats; raises naming the column of a table with names.
+
+    A sparse matrix by its rows, and a stream as it is.
+    """
+    if is_stream(X):
+        if len(X.shape) != 2 or np.dtype(X.dtype).kind != "f":
+            raise ValueError(f"X: {X.name} must hold floats of shape (examples, features), got {X.shape}.")
+        return X
+    if is_sparse(X):
+        return sparse_rows(X)
     names = list(map(str, X.columns)) if hasattr(X, "columns") else None
     if names is not None:
         kinds = [np.dtype(kind) if isinstance(kind, np.dtype) else None for kind in X.dtypes]

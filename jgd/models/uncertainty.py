@@ -8,11 +8,11 @@ import numpy as np
 
 from jgd.core import tree
 from jgd.core.compiled import compiled
-from jgd.core.examples import Examples
 from jgd.core.float64 import enable_x64
 from jgd.core.objective import Objective
 from jgd.models import links
 from jgd.models.predictor import OfPredictor
+from jgd.models.separation import SEPARATED, is_separated, over_examples
 from jgd.result import Result
 
 INVOLVED = 0.1
@@ -23,11 +23,6 @@ SHOWN = 8
 
 INTERCEPT = -1
 """The number of the column of ones."""
-
-SEPARATED = (
-    "a linear function of the features separates the classes, so that without a penalty the coefficients "
-    "grow without end; give a ridge above 0."
-)
 
 _hessian = compiled(Objective.hessian)
 
@@ -56,7 +51,7 @@ def covariance(result: Result) -> np.ndarray:
            [-0.03,  0.07]])
     """
     objective, loss, examples = _of_model(result)
-    if is_separated(result):
+    if is_separated(objective.fun, result.x, examples):
         raise ValueError(f"There is no covariance: {SEPARATED}")
     with enable_x64(True):
         if any(np.any(held) for held in jax.tree.leaves(result.active)):
@@ -94,23 +89,7 @@ def standard_errors(result: Result) -> Any:
     )
 
 
-def is_separated(result: Result) -> bool:
-    """Whether a fit without a penalty has no finite solution: every example is on the side of its class."""
-    objective, loss, examples = _of_model(result)
-    fun: Any = objective.fun
-    if fun.penalty is not None or loss.link not in (links.logistic, links.softmax):
-        return False
-    z, y, weights = _predicted(result.x, loss, examples)
-    if loss.link is links.logistic:
-        margins = y * z
-    else:
-        own = np.take_along_axis(z, y[:, None], axis=1)
-        np.put_along_axis(z, y[:, None], -np.inf, axis=1)
-        margins = (own - z).min(axis=1)
-    return bool(np.all(margins[weights > 0] > 0))
-
-
-def _of_model(result: Result) -> tuple[Objective, OfPredictor, Examples]:
+def _of_model(result: Result) -> tuple[Objective, OfPredictor, Any]:
     """The objective of all examples, its loss and its data."""
     objective = result.program.objective.full
     loss = getattr(objective.fun, "loss", None)
@@ -119,26 +98,24 @@ def _of_model(result: Result) -> tuple[Objective, OfPredictor, Examples]:
     return objective, loss, objective.args[-1]
 
 
-def _predicted(x: Any, loss: OfPredictor, examples: Examples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The predictors, labels and weights of all examples."""
-    X, y = map(np.asarray, examples.rows)
-    z = loss.predictor(jax.tree.map(np.asarray, x), X)
-    weights = np.ones(len(y)) if examples.weights is None else np.asarray(examples.weights)
-    return np.asarray(z), y, weights
-
-
-def _dispersion(x: Any, loss: OfPredictor, examples: Examples) -> float:
+def _dispersion(x: Any, loss: OfPredictor, examples: Any) -> float:
     """The variance of y about its predictor, estimated for least squares, in the others given by the loss."""
     if loss.link is not links.squared:
         return 1.0
-    z, y, weights = _predicted(x, loss, examples)
-    count, parameters = int(np.sum(weights > 0)), tree.size(x)
+    (count, squares), parameters = over_examples(_squares, loss, x, examples).tolist(), tree.size(x)
     if count <= parameters:
         raise ValueError(
-            f"There is no covariance: with {parameters:,} parameters, {count:,} examples with a weight leave "
-            "nothing to tell the variance of y by."
+            f"There is no covariance: with {parameters:,} parameters, {int(count):,} examples with a weight "
+            "leave nothing to tell the variance of y by."
         )
-    return float(np.sum(weights * (y - z) ** 2, dtype=float)) / (count - parameters)
+    return squares / (count - parameters)
+
+
+def _squares(link: Any, z: jax.Array, y: jax.Array, weights: jax.Array) -> jax.Array:
+    """How many examples have a weight, and the weighted sum of squares."""
+    return jnp.stack(
+        [jnp.sum((weights > 0).astype(z.dtype)), jnp.sum(weights.astype(z.dtype) * (y - z) ** 2)]
+    )
 
 
 def _features(x: Any) -> np.ndarray:

@@ -1,0 +1,84 @@
+"""Classes that a linear function separates: without a penalty their fit has no solution."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jgd.core import tree
+from jgd.core.examples import SumOf
+from jgd.models import links
+from jgd.models.predictor import OfPredictor
+
+SEPARATED = (
+    "a linear function of the features separates the classes, so that without a penalty the coefficients "
+    "grow without end; give a ridge above 0."
+)
+
+
+def is_separated(fun: Any, x: Any, examples: Any) -> bool:
+    """Whether every example is on the side of its class, and no penalty holds the parameters x."""
+    return is_free(fun) and float(over_examples(_astray, fun.loss, x, examples)) == 0
+
+
+def is_free(fun: Any) -> bool:
+    """Whether it is a regression on classes without a penalty."""
+    loss = fun.loss if isinstance(fun, SumOf) and fun.penalty is None else None
+    return isinstance(loss, OfPredictor) and loss.link in (links.logistic, links.softmax)
+
+
+def over_examples(of: Any, loss: OfPredictor, x: Any, examples: Any) -> jax.Array:
+    """The sum of `of(link, z, y, weight)` over blocks of the examples, wherever they are."""
+    return _over_examples(of, loss, x, examples)
+
+
+def _blocks(of: Any, loss: OfPredictor, x: Any, examples: Any) -> jax.Array:
+    def part(some: Any) -> jax.Array:
+        X, y = some.rows
+        weights = jnp.broadcast_to(some.weight(), y.shape)
+        return of(loss.link, loss.predictor(x, X), y, weights)
+
+    return examples.summed(part)
+
+
+_over_examples = jax.jit(_blocks, static_argnums=(0, 1))
+
+
+def _astray(link: Any, z: jax.Array, y: jax.Array, weights: jax.Array) -> jax.Array:
+    """How many examples with a weight are not on the side of their class."""
+    if link is links.logistic:
+        margins = y * z
+    else:
+        own = jnp.take_along_axis(z, y[:, None], axis=1)[:, 0]
+        others = jnp.where(jnp.arange(z.shape[1]) == y[:, None], -jnp.inf, z)
+        margins = own - jnp.max(others, axis=1)
+    return jnp.sum((weights > 0) & ~(margins > 0))
+
+
+def remarks(result: Any) -> Iterator[str]:
+    """What is to be said of a run towards a solution that is not there."""
+    objective = result.program.objective.full
+    examples = objective.args[-1]
+    if not is_separated(objective.fun, result.x, examples):
+        return
+    since = _since(result, examples)
+    first = f"From step {since:,} on a" if since is not None else "A"
+    size = [float(np.sqrt(tree.dot(x, x))) for x in (result.x0, result.x)]
+    yield (
+        f"{first} linear function of the features separates the classes, so that there is no minimizer: "
+        f"without a penalty the parameters grow without end, under gradient descent as the logarithm of the "
+        f"steps; |x| went from {size[0]:.4g} to {size[1]:.4g}. Give a ridge above 0."
+    )
+
+
+def _since(result: Any, examples: Any) -> int | None:
+    """The first recorded step whose value shows it: a sum below log 2 has no term that is not."""
+    history = result.history
+    if result.program.objective.batches is not None or not len(history.get("step", ())):
+        return None
+    weights = examples.weights
+    least = 1.0 if weights is None else float(np.min(np.asarray(weights)[np.asarray(weights) > 0]))
+    below = np.flatnonzero(history["value"] < least * float(examples.scale) * np.log(2))
+    return int(history["step"][below[0]]) if below.size else None
