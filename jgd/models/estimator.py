@@ -50,6 +50,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
       result_: the `jgd.Result` of the run, which holds the data; left out of pickles and copies. Where it is
         of float64 and `jax_enable_x64` is not set, look into it within `jax.enable_x64(True)`.
 
+    Reference: Hastie, Tibshirani & Friedman (2009), The elements of statistical learning, section 4.4.
+
     >>> import numpy as np, jgd
     >>> X, y = np.array([[-2.0], [-1.0], [1.0], [2.0]]), np.array(["no", "yes", "no", "yes"])
     >>> model = jgd.models.LogisticRegression().fit(X, y)
