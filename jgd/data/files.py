@@ -32,7 +32,8 @@ def read(path: Any, target: str | None = None) -> tuple[Any, np.ndarray]:
             raise ValueError(f"target: {path.name} has no names; its y is the first number of a line.")
         return _libsvm(path)
     if kind[0] == ".csv":
-        table = _arrow("csv").read_csv(path)
+        arrow = _arrow("csv")
+        table = arrow.read_csv(path, convert_options=arrow.ConvertOptions(strings_can_be_null=True))
     elif kind[0] == ".parquet":
         table = _arrow("parquet").read_table(path)
     else:
