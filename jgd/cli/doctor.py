@@ -8,7 +8,7 @@ import click
 
 from jgd.cli.options import MACHINE, prepare_machine, with_options
 
-EXTRAS = {"matplotlib": "plot", "scikit-learn": "data", "matfree": "curvature"}
+EXTRAS = {"matplotlib": "plot", "scikit-learn": "data", "pyarrow": "data", "matfree": "curvature"}
 """Packages that are not needed for everything, and the extra that brings them."""
 
 

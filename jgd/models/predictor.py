@@ -6,9 +6,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from jgd.core import tree
+from jgd.core.examples import Examples
+from jgd.core.objective import HESSIAN_ROWS
 from jgd.models.sparse import SparseRows
 
 COLUMNS = 256
@@ -60,10 +63,12 @@ class OfPredictor:
     def _several(self, w: Any, X: jax.Array, weights: jax.Array, bends: jax.Array) -> jax.Array:
         """The same for K predictors, whose features stand beside each other in the ravelled w."""
         classes, features = bends.shape[1], X.shape[1]
-        pairs = bends.reshape(-1, classes**2).T
-        blocks = lax.map(lambda bend: gram(X, weights * bend), pairs)
+        one, other = np.triu_indices(classes)
+        blocks = lax.map(lambda bend: gram(X, weights * bend), bends[:, one, other].T)
+        place = np.zeros((classes, classes), int)
+        place[one, other] = place[other, one] = np.arange(one.size)
         size = classes * features
-        whole = blocks.reshape(classes, classes, features, features).swapaxes(1, 2).reshape(size, size)
+        whole = blocks[place].swapaxes(1, 2).reshape(size, size)
         if not self.intercept:
             return whole
         places = jnp.arange(size).reshape(classes, features)
@@ -77,9 +82,13 @@ def _at(part: jax.Array, dtype: Any) -> jax.Array:
 
 
 def gram(X: Any, weights: jax.Array) -> jax.Array:
-    """X^T diag(weights) X; of many columns by blocks, those below the diagonal by symmetry."""
+    """X^T diag(weights) X; of many columns by blocks, those below the diagonal by symmetry.
+
+    Sparse rows are made dense block by block, since a product of matrices takes less than many small sums.
+    """
     if isinstance(X, SparseRows):
-        return X.gram(weights)
+        rows = Examples(X, weights, jnp.ones((), weights.dtype), HESSIAN_ROWS)
+        return rows.summed(lambda part: gram(part.rows.dense(), part.weight()))
     count = X.shape[1]
     if count <= COLUMNS:
         return X.T @ (weights[:, None] * X)

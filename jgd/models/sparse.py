@@ -42,12 +42,10 @@ class SparseRows:
         columns = jnp.concatenate([self.columns, jnp.full_like(self.columns[:, :1], self.features)], axis=1)
         return SparseRows(jnp.concatenate([self.values, ones], axis=1), columns, self.features + 1)
 
-    def gram(self, weights: jax.Array) -> jax.Array:
-        """The sum of weight_i x_i x_i^T, of shape (p, p)."""
-        products = weights[:, None, None] * self.values[:, :, None] * self.values[:, None, :]
-        whole = jnp.zeros((self.features, self.features), products.dtype)
-        at = self.columns[:, :, None], self.columns[:, None, :]
-        return whole.at[at].add(products, mode="promise_in_bounds")
+    def dense(self) -> jax.Array:
+        """The rows with their zeros, of shape (n, p)."""
+        rows = jnp.arange(self.shape[0])[:, None]
+        return jnp.zeros(self.shape, self.dtype).at[rows, self.columns].add(self.values)
 
 
 def is_sparse(X: Any) -> bool:
