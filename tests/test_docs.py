@@ -55,6 +55,13 @@ def test_every_python_block_of_the_readme_runs() -> None:
     subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
 
 
+def test_what_the_page_on_devices_runs_on_one_machine_runs() -> None:
+    page = (ROOT / "docs" / "several_devices.md").read_text()
+    block = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0]
+    ran = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, check=True)
+    assert ran.stdout.startswith("CONVERGED")
+
+
 def test_the_tolerances_in_the_readme_are_those_of_the_code() -> None:
     from jgd.rules import DEFAULT_TOLERANCES
 
