@@ -153,7 +153,7 @@ def _rows(data: Any) -> Any:
 
 
 def _weights(given: Any, count: int, dtype: Any) -> jax.Array:
-    weights = jnp.asarray(given, dtype)
+    weights = jnp.array(given, dtype)  # asarray may share the caller's memory, who may change it later
     if weights.shape != (count,):
         raise ValueError(f"weights must be of shape ({count},), one for each example, got {weights.shape}.")
     known = np.asarray(weights)

@@ -80,11 +80,10 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         to converge to: classes that are separated, without a ridge.
         Raises TypeError or ValueError for data with missing values or of one class, and for bad parameters.
         """
-        # copied, since JAX may share the memory of an array, and result_ is to stay what it was
-        X, y = validate_data(self, X, y, dtype=(np.float64, np.float32), copy=True)
+        X, y = validate_data(self, X, y, dtype=(np.float64, np.float32))
         check_classification_targets(y)
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, copy=True)
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype)
         self.classes_ = np.unique(y)
         model = recipes.softmax if len(self.classes_) > 2 else recipes.logistic
         with enable_x64(True):

@@ -93,7 +93,7 @@ def _model(
     options: dict[str, Any],
     classes: int | None = None,
 ) -> FiniteSum:
-    X = jnp.asarray(table(X))
+    X = jnp.array(table(X))
     if len(X) != len(y):
         raise ValueError(f"X and y must agree in the number of examples, got {len(X):,} and {len(y):,}.")
     check.number("ridge", ridge, least=0)
