@@ -92,6 +92,7 @@ def finite_sum(
     Args:
       loss: `loss(x, example, *args)`, a pure JAX function; or of many examples at once, one number each.
       data: the examples: an array, or a pytree of arrays, whose first axis counts them; (X, y) for example.
+        JAX may share the memory of NumPy's: they are not to be changed while the finite_sum is in use.
         Arrays may lie on several devices (`jgd.parallel.shard`) or stay in a file (`jgd.data.stream`).
       batch_size: None for all examples at every step, else so many for each step.
       replacement: without it, an epoch goes through all examples in a new order; with it, each is drawn from
@@ -148,7 +149,7 @@ def _examples(data: Any, weights: Any, reduction: str, block_size: int | None) -
     count = count_of(data)
     size = None if block_size is None else check.whole("block_size", block_size)
     streams = any(map(is_stream, jax.tree.leaves(data, is_leaf=is_stream)))
-    rows = None if streams else tree.strong(data)
+    rows = None if streams else tree.placed(data)
     reader = Reader(data, size or max(1, STREAM_BYTES // _bytes(data, count))) if streams else None
     row = Examples(rows, None, jnp.ones(())).row if reader is None else reader.row
     floats = [leaf for leaf in jax.tree.leaves(row) if jnp.issubdtype(leaf.dtype, jnp.floating)]
@@ -190,7 +191,7 @@ def count_of(data: Any) -> int:
 
 
 def _weights(given: Any, count: int, dtype: Any) -> np.ndarray:
-    weights = np.asarray(given, dtype)
+    weights = np.array(given, dtype)  # a copy: JAX may share the caller's memory, who may change it later
     if weights.shape != (count,):
         raise ValueError(f"weights must be of shape ({count},), one for each example, got {weights.shape}.")
     if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jax.flatten_util import ravel_pytree
 
@@ -39,6 +40,13 @@ def strong(x: Tree) -> Tree:
         return made.astype(made.dtype) if getattr(made, "weak_type", False) else made
 
     return jax.tree.map(array, x)
+
+
+def placed(x: Tree) -> Tree:
+    """Data with arrays of JAX for leaves, of NumPy's by one copy at most: JAX may share their memory."""
+    return strong(
+        jax.tree.map(lambda leaf: jax.device_put(leaf) if isinstance(leaf, np.ndarray) else leaf, x)
+    )
 
 
 def zeros_like(x: Tree) -> Tree:

@@ -85,7 +85,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         X, y = validate_data(self, X, y, dtype=(np.float64, np.float32), copy=True)
         check_classification_targets(y)
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, copy=True)
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype)
         self.classes_ = np.unique(y)
         model = recipes.softmax if len(self.classes_) > 2 else recipes.logistic
         with enable_x64(True):

@@ -95,7 +95,7 @@ def _model(
     classes: int | None = None,
 ) -> FiniteSum:
     X = table(X)
-    X = X if is_stream(X) else tree.strong(X)
+    X = X if is_stream(X) else tree.placed(X)
     if X.shape[0] != len(y):
         raise ValueError(f"X and y must agree in the number of examples, got {X.shape[0]:,} and {len(y):,}.")
     check.number("ridge", ridge, least=0)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -12,7 +13,7 @@ from jgd.models.sparse import is_sparse, sparse_rows
 def table(X: Any) -> Any:
     """The features as a table of finite floats; raises naming the column of a table with names.
 
-    A sparse matrix by its rows, and a stream as it is.
+    A sparse matrix by its rows, and a stream or an array of JAX's as it is.
     """
     if is_stream(X):
         if len(X.shape) != 2 or np.dtype(X.dtype).kind != "f":
@@ -26,17 +27,17 @@ def table(X: Any) -> Any:
         for name, kind in zip(names, kinds, strict=True):
             if kind is None or kind.kind not in "fiub":
                 raise TypeError(f"X: column {name!r} is not numeric; encode it as numbers first.")
-    made = np.asarray(X)
+    made = X if isinstance(X, jax.Array) else np.asarray(X)
     if made.dtype.kind not in "fiub":
         raise TypeError(f"X must be a table of numbers, got {made.dtype}.")
     if made.ndim != 2 or not made.size:
         raise ValueError(f"X must be of shape (examples, features), got {made.shape}.")
     if made.dtype not in (np.float32, np.float64):
         made = made.astype(jnp.zeros(()).dtype)
-    bad = ~np.isfinite(made.sum(axis=0))
+    bad = ~np.isfinite(np.asarray(made.sum(axis=0)))
     if bad.any():
         column = int(np.argmax(bad))
-        rows = np.flatnonzero(~np.isfinite(made[:, column]))
+        rows = np.flatnonzero(~np.isfinite(np.asarray(made[:, column])))
         if rows.size:
             where = f"column {names[column]!r}" if names else f"column {column}"
             raise ValueError(

@@ -199,9 +199,9 @@ def test_an_example_without_a_weight_does_not_keep_classes_from_being_separated(
 
 @pytest.mark.slow
 def test_a_ridge_makes_a_covariance_of_separated_classes_and_dependent_columns():
-    result = jgd.minimize(jgd.models.logistic(COLLINEAR, SEPARATE))
+    result = jgd.minimize(jgd.models.logistic(COLLINEAR, SEPARATE, ridge=1e-6))
     found = np.linalg.eigvalsh(jgd.models.covariance(result))
-    assert found.max() == pytest.approx(1.0, rel=1e-9)  # 1/ridge, where the data say nothing
+    assert found.max() == pytest.approx(1e6, rel=1e-6)  # 1/ridge, where the data say nothing
 
 
 def test_programs_are_shared_by_fits_of_one_shape():

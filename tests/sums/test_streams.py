@@ -170,6 +170,9 @@ def test_a_missing_value_is_named_by_row_and_column(tmp_path):
     assert "bad.npy: row 77, column 3, is nan" in result.message
     batch = jgd.finite_sum(of_one, (rows, Y), batch_size=103, key=2)
     assert "row 77, column 3, is nan" in jgd.minimize(batch, START, jgd.gradient_descent(0.1)).message
+    _, weights = batch.batch(0)
+    assert np.isnan(weights).all()
+    assert "row 77, column 3, is nan" in batch.examples.reader.fault()
 
 
 def test_a_file_that_is_cut_short_is_named_before_and_during_a_run(saved):
