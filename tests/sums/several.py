@@ -65,7 +65,8 @@ def on_devices() -> dict[str, Any]:
     full, small = fits()
     spread = jgd.parallel.shard(full)
     f = spread.objective(START)
-    text = jax.jit(Objective.evaluate).lower(f, START).compile().as_text()
+    lowered = jax.jit(Objective.evaluate).lower(f, START)
+    text = lowered.compile().as_text()
     named = jax.make_mesh((4, 2), ("data", "model"))
     arrays = jgd.parallel.shard((X[:96], Y[:96]), named, "data")
     placed = jax.device_put((X[:96], Y[:96]), jax.NamedSharding(named, jax.P("data")))
@@ -77,11 +78,11 @@ def on_devices() -> dict[str, Any]:
         "outcomes": outcomes(spread),
         "batched": batched(jgd.parallel.shard(small)),
         "rows": [np.asarray(leaf).tolist() for leaf in jgd.parallel.shard(small).batch(2)[0]],
-        "reductions": text.count(" all-reduce("),
+        "reductions": (lowered.as_text().count("all_reduce"), text.count(" all-reduce(")),
         "other collectives": sum(text.count(f" {name}(") for name in ("all-gather", "all-to-all")),
         "hessian": float(jnp.abs(f.hessian(START) - full.objective(START).hessian(START)).max()),
         "arrays": [float(fit(START) - whole(START)) for fit in alike],
-        "spread": [len(fit.examples.rows[0].sharding.device_set) for fit in (spread, *alike)],
+        "spread": [fit.examples.layout.devices for fit in (spread, *alike)],
         "crowded": float(jax.jit(f.fun.added, static_argnums=0)(_value, (crowded,))),
         "refused": [
             _refusal(lambda: jgd.parallel.shard((X, Y))),
