@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import os
 import pkgutil
 import re
 import subprocess
@@ -48,11 +49,14 @@ def test_the_readme_examples_print_what_the_readme_shows() -> None:
         assert without_times(told) == without_times(expected)
 
 
-def test_every_python_block_of_the_readme_runs() -> None:
+def test_every_python_block_of_the_readme_runs(tmp_path: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert len(blocks) >= 2
     program = "\n".join(blocks)
-    subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    paths = os.pathsep.join(map(os.path.abspath, filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])))
+    environment = os.environ | {"PYTHONPATH": paths}
+    command = [sys.executable, "-c", program]
+    subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path, env=environment)
 
 
 def test_what_the_page_on_devices_runs_on_one_machine_runs() -> None:
