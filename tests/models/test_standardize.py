@@ -1,5 +1,7 @@
 """Standardizing: the run on standardized features, told of the features as they are; NumPy is the oracle."""
 
+import time
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +10,7 @@ from scipy import sparse
 from sklearn.datasets import load_breast_cancer
 
 import jgd
-from jgd.models import features
+from jgd.clock import compile_seconds
 
 RNG = np.random.default_rng(0)
 COUNT, SIZE = 97, 4
@@ -221,11 +223,12 @@ def test_rows_elsewhere_give_the_same(kind, tmp_path):
         "batches": logistic(batch_size=8),
         "sparse": logistic(sparse.csr_array(X)),
     }
-    expected = jax.tree.leaves(jgd.standardize(logistic(), kind=kind).map)
+    own = jgd.standardize(logistic(), kind=kind)
     for name, fit in made.items():
         found = jgd.standardize(fit, kind=kind)
-        for one, other in zip(jax.tree.leaves(found.map), expected, strict=True):
+        for one, other in zip(jax.tree.leaves(found.map), jax.tree.leaves(own.map), strict=True):
             assert np.asarray(one) == pytest.approx(np.asarray(other), rel=1e-9, abs=1e-12), name
+        assert found.condition == pytest.approx(own.condition, rel=1e-6), name
         assert found.examples == COUNT
 
 
@@ -241,6 +244,13 @@ def test_a_large_mean_cancels_nothing():
     rate = 1 / found.eigenvalues["diagonal"][-1]
     run = jgd.minimize(fit, method=jgd.gradient_descent(rate), x_scale=found, max_steps=100, gtol=0.0)
     assert np.asarray(run.x["coef"]) == pytest.approx([1.0, 2.0, 3.0], abs=1e-7)
+
+
+def test_what_the_mean_is_off_by_in_single_precision_is_made_good():
+    data = (3e4 + RNG.standard_normal((20_000, 2))).astype(np.float32)
+    found = jgd.standardize(jgd.models.linear(data, np.zeros(20_000), intercept=True))
+    deviation = data.astype(float).std(axis=0)
+    assert np.asarray(found.map.of.scale) * deviation == pytest.approx(1.0, rel=1e-4)
 
 
 @pytest.mark.parametrize("kind", CHANGES)
@@ -353,6 +363,8 @@ def test_many_parameters_are_scaled_and_not_measured():
     fit = jgd.models.linear(data, np.zeros(50), ridge=1.0)
     found = jgd.standardize(fit)
     assert np.asarray(found.forward(jnp.ones(501))) == pytest.approx(1 / np.sqrt(np.mean(data**2, axis=0)))
+    stored = jgd.standardize(jgd.models.linear(sparse.csr_array(data), np.zeros(50), ridge=1.0))
+    assert np.asarray(stored.map.scale) == pytest.approx(np.asarray(found.map.scale), rel=1e-12)
     assert found.eigenvalues is None
     assert np.isnan(found.condition)
     assert "condition    not measured: it takes at most 500 parameters" in str(found)
@@ -360,24 +372,19 @@ def test_many_parameters_are_scaled_and_not_measured():
 
 
 def test_other_data_of_the_same_shape_compile_nothing():
-    traced = []
+    def run(A, data):
+        change = jgd.standardize(quadratic, jnp.ones(3), args=(A,), kind="whitening")
+        jgd.minimize(quadratic, jnp.ones(3), jgd.gradient_descent(1.0), args=(A,), x_scale=change)
+        jgd.standardize(logistic(data, ridge=1.0))
 
-    def fun(x, A):
-        traced.append(1)
-        return x @ A @ x
+    run(jnp.diag(jnp.array([1.0, 2.0, 3.0])), X)
+    began = time.perf_counter()
+    run(jnp.diag(jnp.array([4.0, 1.0, 2.0])), X + 1)
+    assert compile_seconds(began) < 1e-3
 
-    def run(A):
-        change = jgd.standardize(fun, jnp.ones(3), args=(A,), kind="whitening")
-        jgd.minimize(fun, jnp.ones(3), jgd.gradient_descent(1.0), args=(A,), x_scale=change)
 
-    run(jnp.diag(jnp.array([1.0, 2.0, 3.0])))
-    count = len(traced)
-    run(jnp.diag(jnp.array([4.0, 1.0, 2.0])))
-    assert len(traced) == count
-    jgd.standardize(logistic())
-    size = features.spread._cache_size()
-    jgd.standardize(logistic(X + 1, ridge=1.0))
-    assert features.spread._cache_size() == size
+def quadratic(x, A):
+    return x @ A @ x
 
 
 def test_bounds_go_with_a_diagonal():
