@@ -56,6 +56,7 @@ _HOME = {
     "curvature": "jgd.study.curvature",
     "explain": "jgd.study.explain",
     "gradient_noise": "jgd.study.noise",
+    "standardize": "jgd.study.standardize",
     "spectrum_figure": "jgd.study.curvature_plots",
     "slices_figure": "jgd.study.curvature_plots",
     "rate_figure": "jgd.study.gauge_plots",
@@ -135,6 +136,7 @@ if TYPE_CHECKING:
     from jgd.study.shape import is_convex_along as is_convex_along
     from jgd.study.shape import spectral_density as spectral_density
     from jgd.study.shape import taylor as taylor
+    from jgd.study.standardize import standardize as standardize
     from jgd.sums import finite_sum as finite_sum
 
 __all__ = ["__version__", *_HOME, *_MODULES]

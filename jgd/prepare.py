@@ -14,6 +14,7 @@ import optax
 
 from jgd.core import tree
 from jgd.core.box import Box
+from jgd.core.linear import Diagonal, Linear
 from jgd.core.objective import Objective
 from jgd.core.residuals import Residuals, WithResiduals
 from jgd.core.types import is_method
@@ -53,8 +54,8 @@ def prepare(
     if not objective.fixed:
         turn = (_for_batches(method, turn[0]),)
     if x_scale is not None:
-        scale = _scale(x_scale, x0)
-        turn = tuple(stage._replace(method=Scaled(stage.method, scale)) for stage in turn)
+        map = _map(x_scale, x0, bounds is not None)
+        turn = tuple(stage._replace(method=Scaled(stage.method, map)) for stage in turn)
     return objective, x0, turn
 
 
@@ -123,6 +124,27 @@ def _box(bounds: Any, x: Any) -> Box:
     if any(bool(jnp.any(low > high)) for low, high in pairs):
         raise ValueError("bounds: an entry of lower is greater than that of upper.")
     return Box(lower, upper)
+
+
+def _map(given: Any, x: Any, bounded: bool) -> Linear:
+    """x = T z as a `jgd.standardize` found it, or by a scale, which is rounded."""
+    map: Any = getattr(given, "map", None)
+    if not hasattr(map, "forward"):
+        return Diagonal(_scale(given, x))
+    if jax.tree.map(_kind, x) != jax.tree.map(_kind, given.x):
+        raise ValueError("x_scale was made for parameters of another shape or dtype: make it at this x0.")
+    if not bounded:
+        return map
+    if not isinstance(map, Diagonal):
+        raise ValueError(
+            "bounds: x_scale mixes entries of x, and in what the method moves in a box is none: give one of "
+            "the two, or numbers for x_scale."
+        )
+    return Diagonal(_scale(map.scale, x))
+
+
+def _kind(leaf: jax.Array) -> tuple:
+    return leaf.shape, leaf.dtype
 
 
 def _scale(given: Any, x: Any) -> Any:

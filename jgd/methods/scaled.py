@@ -1,4 +1,4 @@
-"""The method that moves another one in scaled variables."""
+"""The method that moves another one in scaled variables, or in any that x is a linear function of."""
 
 import dataclasses
 from collections.abc import Callable
@@ -9,6 +9,7 @@ import jax
 
 from jgd.core.box import Box
 from jgd.core.examples import SumOf
+from jgd.core.linear import Linear, transposed
 from jgd.core.objective import Objective
 from jgd.core.record import record
 from jgd.core.residuals import WithResiduals
@@ -17,28 +18,28 @@ from jgd.core.types import Method, Point, Step, reported
 
 @dataclass(frozen=True)
 class Stretched:
-    """(z, scale, *args) -> fun(scale z, *args)."""
+    """(z, T, *args) -> fun(T z, *args)."""
 
     fun: Callable
 
-    def __call__(self, z: Any, scale: Any, *args: Any) -> Any:
-        """The function at x = scale z."""
-        return self.fun(_times(scale, z), *args)
+    def __call__(self, z: Any, T: Linear, *args: Any) -> Any:
+        """The function at x = T z."""
+        return self.fun(T.forward(z), *args)
 
 
 @dataclass(frozen=True)
 class StretchedLoss:
-    """(z, row, scale, *args) -> loss(scale z, row, *args)."""
+    """(z, row, T, *args) -> loss(T z, row, *args)."""
 
     loss: Callable
 
-    def __call__(self, z: Any, row: Any, scale: Any, *args: Any) -> Any:
-        """The loss at x = scale z."""
-        return self.loss(_times(scale, z), row, *args)
+    def __call__(self, z: Any, row: Any, T: Linear, *args: Any) -> Any:
+        """The loss at x = T z."""
+        return self.loss(T.forward(z), row, *args)
 
 
 def _stretched(fun: Callable) -> Callable:
-    """The function of z and the scale, of the same kind as that of x."""
+    """The function of z and T, of the same kind as that of x."""
     if isinstance(fun, WithResiduals):
         return WithResiduals(Stretched(fun.fun))
     if isinstance(fun, SumOf):
@@ -48,14 +49,14 @@ def _stretched(fun: Callable) -> Callable:
 
 @record
 class Scaled:
-    """x = scale z: the method takes its steps in z, where one step length suits all variables.
+    """x = T z: the method takes its steps in z, where one step length suits all variables.
 
-    `scale` is a tree like x of powers of two, so that going from x to z and back loses nothing. What the
-    driver sees, the history and the result are in x. In x, a method that follows d follows scale^2 d.
+    `map` is T. What the driver sees, the history and the result are in x. In x, a method that follows d
+    follows T T^T d. A diagonal of powers of two loses nothing on the way from x to z and back.
     """
 
     method: Method
-    scale: Any
+    map: Linear
 
     @property
     def name(self) -> str:
@@ -74,7 +75,7 @@ class Scaled:
     def step(self, f: Objective, point: Point, state: Any) -> Step:
         """The method's step, back in x."""
         step = self.method.step(self._inner(f), self._down(point), state)
-        to = self._up(step.to) if isinstance(step.to, Point) else _times(self.scale, step.to)
+        to = self._up(step.to) if isinstance(step.to, Point) else self.map.forward(step.to)
         return dataclasses.replace(step, to=to)
 
     def report(self, state: Any) -> dict[str, jax.Array]:
@@ -82,20 +83,12 @@ class Scaled:
         return reported(self.method, state)
 
     def _down(self, p: Point) -> Point:
-        return Point(_over(p.x, self.scale), p.value, _times(self.scale, p.grad), p.aux)
+        return Point(self.map.inverse(p.x), p.value, transposed(self.map.forward, p.grad), p.aux)
 
     def _up(self, p: Point) -> Point:
-        return Point(_times(self.scale, p.x), p.value, _over(p.grad, self.scale), p.aux)
+        return Point(self.map.forward(p.x), p.value, transposed(self.map.inverse, p.grad), p.aux)
 
     def _inner(self, f: Objective) -> Objective:
-        """The objective as a function of z."""
-        box = f.box and Box(_over(f.box.lower, self.scale), _over(f.box.upper, self.scale))
-        return dataclasses.replace(f, fun=_stretched(f.fun), args=(self.scale, *f.args), box=box)
-
-
-def _times(scale: Any, z: Any) -> Any:
-    return jax.tree.map(lambda s, a: a * s, scale, z)
-
-
-def _over(x: Any, scale: Any) -> Any:
-    return jax.tree.map(lambda a, s: a / s, x, scale)
+        """The objective as a function of z; a box is one of z too where T is diagonal."""
+        box = f.box and Box(self.map.inverse(f.box.lower), self.map.inverse(f.box.upper))
+        return dataclasses.replace(f, fun=_stretched(f.fun), args=(self.map, *f.args), box=box)

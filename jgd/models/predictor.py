@@ -11,7 +11,8 @@ from jax import lax
 
 from jgd.core import tree
 from jgd.core.examples import Examples
-from jgd.core.objective import HESSIAN_ROWS
+from jgd.core.linear import Linear
+from jgd.core.objective import HESSIAN_ROWS, check_dense
 from jgd.models.sparse import SparseRows
 
 COLUMNS = 256
@@ -46,6 +47,23 @@ class OfPredictor:
         from jgd.models.separation import remarks
 
         return remarks(result)
+
+    def features(
+        self, w: Any, examples: Any, full: bool
+    ) -> tuple[jax.Array, jax.Array, Callable[[Linear], Linear]]:
+        """The covariance of the features, the coefficients, and the change of w that goes with one of those.
+
+        With an intercept the features are taken less their mean; without, their mean products stand for the
+        covariance. Of shape (p, p), or if not `full` its diagonal.
+        Raises ValueError if it would take more than `HESSIAN_LIMIT` bytes.
+        """
+        from jgd.models.features import Centered, spread
+
+        coef = w["coef"] if self.intercept else w
+        if full:
+            check_dense(coef.shape[-1], coef.dtype)
+        mean, M = spread(examples, self.intercept, full)
+        return M, coef, (lambda of: Centered(of, mean)) if self.intercept else (lambda of: of)
 
     def hessian(self, w: Any, rows: Any, weights: jax.Array, *_: Any) -> jax.Array:
         """sum_i weight_i x_i x_i^T link''(z_i), over the ravelled w."""

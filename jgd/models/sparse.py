@@ -36,6 +36,15 @@ class SparseRows:
         chosen = jnp.asarray(w).at[self.columns].get(mode="promise_in_bounds")
         return jnp.einsum("ij,ij...->i...", self.values, chosen)
 
+    def __rmatmul__(self, weights: jax.Array) -> jax.Array:
+        """The sum of weight_i x_i, of shape (p,)."""
+        sums = jnp.zeros(self.features, self.dtype)
+        return sums.at[self.columns].add(weights[:, None] * self.values, mode="promise_in_bounds")
+
+    def __pow__(self, exponent: int) -> "SparseRows":
+        """Each number to this positive power."""
+        return SparseRows(self.values**exponent, self.columns, self.features)
+
     def with_ones(self) -> "SparseRows":
         """The rows with a 1 added at their end."""
         ones = jnp.ones_like(self.values[:, :1])

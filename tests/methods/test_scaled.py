@@ -66,7 +66,7 @@ def test_the_scale_is_rounded_to_powers_of_two_and_may_be_a_number_or_a_tree():
 
     method = jgd.gradient_descent(0.01)
     result = jgd.minimize(loss, x0, method, x_scale={"a": np.array([3.0, 1.4, 0.7]), "b": 5}, max_steps=1)
-    scale = result.program.method.scale
+    scale = result.program.method.map.scale
     assert np.array_equal(scale["a"], np.broadcast_to([4.0, 1.0, 0.5], (2, 3)))
     assert scale["b"] == 4
     assert scale["b"].dtype == jnp.float32
