@@ -9,7 +9,7 @@ from jax.sharding import Mesh
 
 from jgd.core.examples import Examples
 from jgd.core.sharded import Layout, Sharded, automatic
-from jgd.sums import FiniteSum, block_of, count_of
+from jgd.sums import FiniteSum, count_of
 
 
 def shard(data: Any, mesh: Mesh | None = None, axis: str | tuple[str, ...] | None = None) -> Any:
@@ -65,5 +65,4 @@ def _spread(given: Examples, layout: Layout) -> Sharded:
         known = np.ones(given.count, given.scale.dtype) if weights is None else np.asarray(weights)
         rows, weights = jax.tree.map(filled, rows), np.concatenate([known, np.zeros(fill, known.dtype)])
     rows, weights = jax.device_put((rows, weights), layout.placed)
-    block = block_of(given.row, (given.count + fill) // layout.devices)
-    return Sharded(Examples(rows, weights, given.scale, block), given.count, layout)
+    return Sharded(Examples(rows, weights, given.scale, given.block), given.count, layout)

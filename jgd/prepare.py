@@ -17,6 +17,7 @@ from jgd.core.box import Box
 from jgd.core.linear import Diagonal, Linear
 from jgd.core.objective import Objective
 from jgd.core.residuals import Residuals, WithResiduals
+from jgd.core.sharded import Sharded
 from jgd.core.types import is_method
 from jgd.methods.default import Stage, stages
 from jgd.methods.optax import wrap
@@ -99,8 +100,10 @@ def prepare_objective(
     if isinstance(fun, FiniteSum):
         if has_aux:
             raise TypeError("has_aux: a jgd.finite_sum has no auxiliary output.")
-        x = _floats(x, name)
-        objective = fun.objective(x, _arrays(args))
+        x, args = _floats(x, name), _arrays(args)
+        if isinstance(fun.examples, Sharded):
+            x, args = jax.device_put((x, args), fun.examples.layout.everywhere)
+        objective = fun.objective(x, args)
         objective.fault()  # of an earlier run
         return objective, x
     if isinstance(fun, Residuals):

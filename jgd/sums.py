@@ -6,6 +6,7 @@ from math import prod
 from typing import Any
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 
@@ -14,7 +15,7 @@ from jgd.core.examples import Examples, SumOf
 from jgd.core.minibatch import Batches
 from jgd.core.objective import Objective
 from jgd.core.sharded import Sharded, layout_of
-from jgd.core.streamed import Reader, Streamed, is_stream
+from jgd.core.streamed import Reader, Source, Streamed, is_stream, read_through
 
 BLOCK_BYTES = 2**20
 """On CPU so much data is looked at at once: it stays in the cache for the second product of a gradient."""
@@ -57,8 +58,11 @@ class FiniteSum:
         return Objective(fun, (*args, self.examples), batches=self.batches)
 
     def __call__(self, x: Any, *args: Any) -> jax.Array:
-        """The value over all examples."""
-        return self.objective(x, args).full.value(x)
+        """The value over all examples; raises RuntimeError where streamed ones cannot be read."""
+        objective = self.objective(x, args).full
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((x, args))):
+            return objective.value(x)
+        return read_through(self.examples, lambda: objective.value(x))
 
     def batch(self, k: int) -> tuple[Any, jax.Array]:
         """The rows of step k and their weights, 0 for those that fill up a last batch."""
@@ -159,8 +163,11 @@ def _examples(data: Any, weights: Any, reduction: str, block_size: int | None) -
     scale = jnp.asarray(np.asarray(1 / total if reduction == "mean" else 1.0, dtype))
     if reader is not None:
         weighted = None if weighted is None else jnp.asarray(weighted)
-        return Streamed(weighted, scale, reader, block_of(row, reader.size))
+        source = Source(reader)
+        return Streamed(weighted, scale, jnp.asarray(source.key), source, block_of(row, reader.size))
     layout = layout_of(rows)
+    if layout is not None:
+        rows = jax.device_put(rows, layout.placed)
     own = count if layout is None else count // layout.devices
     if weighted is not None:
         weighted = jax.device_put(weighted, None if layout is None else layout.placed)
@@ -187,16 +194,28 @@ def count_of(data: Any) -> int:
     count = next(iter(lengths.values()))
     if not count:
         raise ValueError("data has no examples.")
+    if count > check.MOST:
+        raise ValueError(f"data has {count:,} examples; counted in 32 bits, at most {check.MOST:,}.")
     return count
 
 
 def _weights(given: Any, count: int, dtype: Any) -> np.ndarray:
+    check_here("weights", given)
     weights = np.array(given, dtype)  # a copy: JAX may share the caller's memory, who may change it later
     if weights.shape != (count,):
         raise ValueError(f"weights must be of shape ({count},), one for each example, got {weights.shape}.")
     if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
         raise ValueError("weights must be finite and not negative, and not all of them 0.")
     return weights
+
+
+def check_here(name: str, array: Any) -> None:
+    """Raise for an array of which this process has a part alone."""
+    if isinstance(array, jax.Array) and not array.is_fully_addressable:
+        raise ValueError(
+            f"{name}: each process has a part alone, give all of them in NumPy to every process; or write the "
+            "loss for jgd.finite_sum, with such arrays as its data."
+        )
 
 
 def _key(given: Any) -> jax.Array:
@@ -219,13 +238,18 @@ def _bytes(rows: Any, count: int = 1) -> int:
 
 def _takes_many(loss: Callable, x: Any, one: Any, args: tuple) -> bool:
     """Whether the loss takes many rows and returns one number for each, rather than that of one row."""
-    two = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((2, *leaf.shape), leaf.dtype), one)
-    try:
-        many = jax.eval_shape(loss, x, two, *args)
-    except Exception:
-        many = None
-    if getattr(many, "shape", None) == (2,):
-        _check_float("loss", many)
+
+    def of(count: int) -> Any:
+        rows = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((count, *leaf.shape), leaf.dtype), one)
+        try:
+            return jax.eval_shape(loss, x, rows, *args)
+        except Exception:
+            return None
+
+    # of two lengths, since the loss of one row may well be one number for each column
+    many = {count: of(count) for count in (2, 3)}
+    if all(getattr(out, "shape", None) == (count,) for count, out in many.items()):
+        _check_float("loss", many[2])
         return True
     _check_scalar("loss", jax.eval_shape(loss, x, one, *args))
     return False

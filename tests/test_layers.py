@@ -16,6 +16,7 @@ BELOW = {
     "driver": {"core"},
     "problems": {"core"},
     "front": {"core", "linalg", "directions", "searches", "methods", "driver"},
+    "data": set(),
     "models": {"core", "front"},
     "study": {"core", "geometry", "directions", "searches", "methods", "driver", "problems", "front"},
     "cli": {"core", "methods", "driver", "problems", "front", "study"},

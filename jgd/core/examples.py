@@ -80,10 +80,20 @@ def scale_of(whole: Any, counted: jax.Array) -> jax.Array:
 
 
 def accumulated(of: Callable[[jax.Array], Any], times: Any) -> Any:
-    """The sum of `of(i)`, a tree of arrays, over i < times."""
+    """The sum of `of(i)`, a tree of arrays, over i < times, made in 32 bits at least."""
     shapes = jax.eval_shape(of, jax.ShapeDtypeStruct((), jnp.int32))
-    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-    return lax.fori_loop(np.int32(0), times, lambda i, total: jax.tree.map(jnp.add, total, of(i)), nothing)
+    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, _wide(leaf.dtype)), shapes)
+
+    def more(i: jax.Array, total: Any) -> Any:
+        return jax.tree.map(lambda sum, part: sum + part.astype(sum.dtype), total, of(i))
+
+    total = lax.fori_loop(np.int32(0), times, more, nothing)
+    return jax.tree.map(lambda sum, leaf: sum.astype(leaf.dtype), total, shapes)
+
+
+def _wide(dtype: Any) -> Any:
+    """The dtype, or float32 for floats of 16 bits, in which sums of many would come to a halt."""
+    return jnp.dtype("float32") if jnp.issubdtype(dtype, jnp.floating) and dtype.itemsize < 4 else dtype
 
 
 @dataclass(frozen=True)
@@ -106,12 +116,15 @@ class SumOf:
         return jax.vmap(lambda row: self.loss(x, row, *own))(examples.rows)
 
     def __call__(self, x: Any, *args: Any) -> jax.Array:
-        """The sum, all rows at once."""
+        """The sum, of 32 bits at least."""
         examples = args[-1]
+        if not examples.at_once():
+            return self.added(lambda fun, args: fun(x, *args), args)
         losses = self.losses(x, *args)
+        losses = losses.astype(_wide(losses.dtype))
         weights, scale = (part.astype(losses.dtype) for part in (examples.weight(), examples.scale))
         total = jnp.sum(losses * weights) * scale
-        return total if self.penalty is None else total + self.penalty(x, *args[:-1])
+        return total if self.penalty is None else total + self.penalty(x, *args[:-1]).astype(total.dtype)
 
     def hessian(self, x: Any, *args: Any) -> jax.Array:
         """The dense Hessian over the ravelled x, all rows at once, by the loss's own."""

@@ -43,6 +43,11 @@ class Sharded:
         """By what the sum is multiplied."""
         return self.examples.scale
 
+    @property
+    def weights(self) -> jax.Array | None:
+        """The weights of all rows, None for 1."""
+        return self.examples.weights
+
     def weight(self) -> jax.Array:
         """The weights of all rows, or a 1 for all."""
         return self.examples.weight()
@@ -141,21 +146,34 @@ class Layout:
         """The sharding of arrays of rows."""
         return NamedSharding(self.mesh, PartitionSpec(self.axes))
 
+    @property
+    def everywhere(self) -> NamedSharding:
+        """The sharding of what every device has whole."""
+        return NamedSharding(self.mesh, PartitionSpec())
+
 
 def layout_of(rows: Any) -> Layout | None:
-    """How the first axis of arrays is spread over devices; None where it is not, or other axes are too."""
+    """How the first axis of any of the arrays is spread over devices; None where none is.
+
+    Raises ValueError where two are spread differently, or another axis is.
+    """
     found = set()
-    for leaf in jax.tree.leaves(rows):
+    for path, leaf in jax.tree_util.tree_leaves_with_path(rows):
         sharding = getattr(leaf, "sharding", None)
-        if not isinstance(sharding, NamedSharding):
-            return None
-        spec = tuple(sharding.spec)
-        if not spec or spec[0] is None or any(spec[1:]):
-            return None
-        axes = (spec[0],) if isinstance(spec[0], str) else tuple(spec[0])
+        if not isinstance(sharding, NamedSharding) or not any(sharding.spec):
+            continue
+        first, *others = sharding.spec
+        if first is None or any(others):
+            name = f"data{jax.tree_util.keystr(path)}"
+            raise ValueError(
+                f"{name} is spread over devices by {sharding.spec}: spread its first axis alone."
+            )
+        axes = (first,) if isinstance(first, str) else tuple(first)
         found.add(Layout(automatic(cast(Mesh, sharding.mesh)), axes))
-    layout = found.pop()
-    return None if found or layout.devices == 1 else layout
+    if len(found) > 1:
+        raise ValueError("data are spread over devices in several ways: spread them all in one.")
+    layout = found.pop() if found else None
+    return None if layout is None or layout.devices == 1 else layout
 
 
 def automatic(mesh: Mesh) -> Mesh:
@@ -167,7 +185,7 @@ def _added(tree: Any, axes: tuple[str, ...]) -> Any:
     """The sum over the devices, those of one dtype as one vector."""
     leaves, structure = jax.tree.flatten(tree)
     found = list(leaves)
-    for dtype in {leaf.dtype for leaf in leaves}:
+    for dtype in dict.fromkeys(leaf.dtype for leaf in leaves):
         places = [place for place, leaf in enumerate(leaves) if leaf.dtype == dtype]
         vector, back = ravel_pytree([leaves[place] for place in places])
         for place, leaf in zip(places, back(lax.psum(vector, axes)), strict=True):

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import count
 from threading import Lock
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 import jax
 import jax.numpy as jnp
@@ -38,8 +40,9 @@ def is_stream(leaf: Any) -> bool:
 class Reader:
     """The blocks of data whose leaves are streams or NumPy arrays, `size` rows each.
 
-    While one is computed on, the next is read. What goes wrong is kept in `error`, and from then on every
-    block is handed out without being read, as one that makes every sum NaN, until `fault` is asked for.
+    While one is computed on, the next is read, always by the same thread: runs take turns in a reader, one at
+    a time. What goes wrong is kept in `error`, and from then on every block is handed out without being read,
+    as one that makes every sum NaN, until `fault` is asked for.
     """
 
     def __init__(self, data: Any, size: int) -> None:
@@ -78,6 +81,12 @@ class Reader:
         with self._lock:
             return self._guarded(len(indices), self._taken, np.asarray(indices))
 
+    @property
+    def form(self) -> tuple:
+        """What programs depend on: readers of the same form share them."""
+        shapes = tuple((leaf.shape[1:], dtype) for leaf, dtype in self._pairs())
+        return self._structure, shapes, self.size, self.count
+
     def fault(self) -> str:
         """What went wrong since the last time, in a sentence; empty if nothing did."""
         error, self._error = self._error, None
@@ -101,7 +110,10 @@ class Reader:
     def _block(self, i: int) -> Any:
         number, coming = self._ahead or (None, None)
         self._ahead = None
-        found = self._read(i) if coming is None or number != i else coming.result()
+        # always by the one thread, so that a stream is never read twice at once
+        found = (
+            coming if coming is not None and number == i else self._thread.submit(self._read, i)
+        ).result()
         if (i + 1) * self.size < self.count:
             self._ahead = i + 1, self._thread.submit(self._read, i + 1)
         return found
@@ -156,17 +168,54 @@ def _check_finite(name: str, rows: np.ndarray, places: Any) -> None:
         raise ValueError(f"{name}: row {row:,}{where} is {value}; fill in what is missing or leave it out.")
 
 
+class Source:
+    """A reader, equal to those of the same form, so that a program compiled for one serves the others.
+
+    `key` finds it from inside a program, which may have been compiled for another one.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader, self.form = reader, reader.form
+        self.key = np.int32(next(_keys))
+        _readers[int(self.key)] = reader
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Source) and self.form == other.form
+
+    def __hash__(self) -> int:
+        return hash(self.form)
+
+
+_keys = count()
+_readers: "WeakValueDictionary[int, Reader]" = WeakValueDictionary()
+
+
+def _block(key: Any, i: Any) -> Any:
+    return _readers[int(key)].block(i)
+
+
+def _taken(key: Any, indices: Any) -> Any:
+    return _readers[int(key)].take(indices)
+
+
 @record
 class Streamed:
     """Rows that are read when they are summed, block by block, each with a weight (None for 1).
 
-    `block` is how many of those that were read are looked at at once, as of `Examples`.
+    `key` is that of the source; `block` is how many of the rows that were read are looked at at once, as of
+    `Examples`.
     """
 
     weights: jax.Array | None
     scale: jax.Array
-    reader: Reader = static()
+    key: jax.Array
+    source: Source = static()
     block: int | None = static(default=None)
+
+    @property
+    def reader(self) -> Reader:
+        """What reads them."""
+        return self.source.reader
 
     @property
     def count(self) -> int:
@@ -189,14 +238,13 @@ class Streamed:
 
     def take(self, indices: jax.Array, counted: jax.Array) -> Examples:
         """The rows of these indices, scaled so that their sum stands for that of all."""
-        rows = jax.pure_callback(
-            self.reader.take, self.reader.shapes(indices.size), indices, vmap_method="sequential"
-        )
+        shapes = self.reader.shapes(indices.size)
+        rows = jax.pure_callback(_taken, shapes, self.key, indices, vmap_method="sequential")
         return self._weighted(rows, indices, counted, scale_of(self, counted))
 
     def _part(self, i: jax.Array) -> Examples:
         size = self.reader.size
-        rows = jax.pure_callback(self.reader.block, self.reader.shapes(size), i, vmap_method="sequential")
+        rows = jax.pure_callback(_block, self.reader.shapes(size), self.key, i, vmap_method="sequential")
         places = i * size + jnp.arange(size, dtype=jnp.int32)
         return self._weighted(rows, places, places < self.count, self.scale)
 
@@ -207,3 +255,15 @@ class Streamed:
             weights = self.weights.at[jnp.minimum(places, self.count - 1)].get(mode="promise_in_bounds")
         weights = jnp.where(counted, weights, jnp.zeros_like(weights)) * sound.astype(weights.dtype)
         return Examples(rows, weights, scale, self.block)
+
+
+def read_through(examples: Any, compute: Callable[[], Any]) -> Any:
+    """What `compute()` makes of the examples; raises RuntimeError where streamed ones cannot be read."""
+    if not isinstance(examples, Streamed):
+        return compute()
+    examples.reader.fault()  # of an earlier time
+    found = jax.block_until_ready(compute())
+    fault = examples.reader.fault()
+    if fault:
+        raise RuntimeError(f"The data could not be read. {fault}")
+    return found

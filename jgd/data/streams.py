@@ -42,6 +42,8 @@ def stream(source: Any, target: str | None = None) -> Any:
         raise TypeError(f"source must be a NumPy memory map or a path, got {type(source).__name__}.")
     path = Path(source)
     if path.suffix == ".npy":
+        if target is not None:
+            raise ValueError(f"target: {path.name} has no columns with names.")
         try:
             return MemoryMap(np.load(path, mmap_mode="r"))
         except ValueError as error:
@@ -63,6 +65,11 @@ class MemoryMap:
     def __init__(self, array: np.memmap) -> None:
         if array.ndim == 0 or not array.flags.c_contiguous:
             raise ValueError("source: a memory map must be in C order for its rows to be read: save it so.")
+        if array.base is None or getattr(array, "mode", "c") == "c" or not array.dtype.isnative:
+            raise ValueError(
+                "source: a memory map must be that of a file, in this machine's order of bytes and without "
+                'changes of its own: open it by np.load(path, mmap_mode="r").'
+            )
         root: Any = array
         while not isinstance(root.base, mmap.mmap):
             root = root.base
@@ -104,7 +111,12 @@ class Parquet:
         groups = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
         self._starts = np.concatenate([[0], np.cumsum(groups)])
         self.shape = int(self._starts[-1]), len(names)
-        self._path, self._batches, self._rows, self._at = path, iter(()), np.zeros((0, len(names))), -1
+        self._path, self._batches, self._rows, self._at = (
+            path,
+            iter(()),
+            np.zeros((0, len(names)), self.dtype),
+            -1,
+        )
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """The rows from start to stop; those that follow the ones before are read on from there."""

@@ -89,7 +89,7 @@ def _eigh(objective: Objective, x: Any) -> tuple[jax.Array, list[tuple[Any, jax.
 def _dense(objective: Objective, point: Point) -> Spectrum:
     values, ends = _eigh(objective, point.x)
     values = np.asarray(values)
-    check_finite(values)
+    check_finite(values, objective)
     size = float(np.max(np.abs(values)))
     low, high = (
         Eigenpair(float(value), float(residual) + _rounding(point.x) * size, y)
@@ -109,9 +109,12 @@ def negligible(x: Any) -> float:
     return max(10 * _rounding(x), *(ROUNDINGS * float(jnp.finfo(v.dtype).eps) for v in jax.tree.leaves(x)))
 
 
-def check_finite(values: np.ndarray) -> None:
+def check_finite(values: np.ndarray, objective: Objective | None = None) -> None:
     """Raise if what was found of a Hessian is not finite."""
     if not np.isfinite(values).all():
+        fault = "" if objective is None else objective.fault()
+        if fault:
+            raise RuntimeError(f"The data could not be read. {fault}")
         raise ValueError(
             "The Hessian at x has entries that are NaN or infinite: choose an x where fun has second "
             "derivatives."
@@ -166,7 +169,7 @@ def _lanczos(
         while True:
             before = int(so_far.done)
             so_far = _extend(objective, x, so_far, before + LOOK)
-            check_finite(np.asarray(so_far.diagonal))
+            check_finite(np.asarray(so_far.diagonal), objective)
             values, weights, residuals = lanczos.ritz(so_far)
             met = residuals[[0, -1]] <= tolerance * np.abs(values[[0, -1]])
             if met.all() or int(so_far.done) < before + LOOK or int(so_far.done) == steps:

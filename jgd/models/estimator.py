@@ -82,7 +82,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         Raises TypeError or ValueError for data with missing values or of one class, and for bad parameters.
         """
         # copied, since JAX may share the memory of an array, and result_ is to stay what it was
-        X, y = validate_data(self, X, y, dtype=(np.float64, np.float32), copy=True)
+        X, y = validate_data(self, X, y, dtype=(np.float64, np.float32), accept_sparse="csr", copy=True)
         check_classification_targets(y)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype)
@@ -101,7 +101,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     def decision_function(self, X: Any) -> np.ndarray:
         """The predictors X coef^T + intercept, (n,) for two classes, else (n, K)."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
+        X = validate_data(self, X, dtype=(np.float64, np.float32), accept_sparse="csr", reset=False)
         scores = X @ self.coef_.T + self.intercept_
         return scores[:, 0] if scores.shape[1] == 1 else scores
 
@@ -125,6 +125,12 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     def standard_errors(self) -> tuple[np.ndarray, np.ndarray]:
         """Those of coef_ and of intercept_, of their shapes: `jgd.models.standard_errors` of result_."""
         return self._parts(standard_errors(self._fitted()))
+
+    def __sklearn_tags__(self) -> Any:
+        """What it takes beyond arrays: sparse matrices."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     def _scores(self, X: Any) -> np.ndarray:
         """A score for each class, whose softmax is its probability."""

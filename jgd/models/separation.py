@@ -9,6 +9,7 @@ import numpy as np
 
 from jgd.core import tree
 from jgd.core.examples import SumOf
+from jgd.core.streamed import Streamed, read_through
 from jgd.models import links
 from jgd.models.predictor import OfPredictor
 
@@ -31,7 +32,7 @@ def is_free(fun: Any) -> bool:
 
 def over_examples(of: Any, loss: OfPredictor, x: Any, examples: Any) -> jax.Array:
     """The sum of `of(link, z, y, weight)` over blocks of the examples, wherever they are."""
-    return _over_examples(of, loss, x, examples)
+    return read_through(examples, lambda: _over_examples(of, loss, x, examples))
 
 
 def _blocks(of: Any, loss: OfPredictor, x: Any, examples: Any) -> jax.Array:
@@ -61,9 +62,14 @@ def remarks(result: Any) -> Iterator[str]:
     """What is to be said of a run towards a solution that is not there."""
     objective = result.program.objective.full
     examples = objective.args[-1]
-    if not is_separated(objective.fun, result.x, examples):
+    if not is_free(objective.fun):
         return
     since = _since(result, examples)
+    # what is streamed is not read for a remark, and its value says as much
+    if since is None and (
+        isinstance(examples, Streamed) or not is_separated(objective.fun, result.x, examples)
+    ):
+        return
     first = f"From step {since:,} on a" if since is not None else "A"
     size = [float(np.sqrt(tree.dot(x, x))) for x in (result.x0, result.x)]
     yield (
@@ -73,12 +79,16 @@ def remarks(result: Any) -> Iterator[str]:
     )
 
 
+@jax.jit
+def _least(weights: jax.Array) -> jax.Array:
+    return jnp.min(jnp.where(weights > 0, weights, jnp.inf))
+
+
 def _since(result: Any, examples: Any) -> int | None:
     """The first recorded step whose value shows it: a sum below log 2 has no term that is not."""
     history = result.history
     if result.program.objective.batches is not None or not len(history.get("step", ())):
         return None
-    weights = examples.weights
-    least = 1.0 if weights is None else float(np.min(np.asarray(weights)[np.asarray(weights) > 0]))
+    least = 1.0 if examples.weights is None else float(_least(examples.weights))
     below = np.flatnonzero(history["value"] < least * float(examples.scale) * np.log(2))
     return int(history["step"][below[0]]) if below.size else None

@@ -57,6 +57,10 @@ class SparseRows:
         return jnp.zeros(self.shape, self.dtype).at[rows, self.columns].add(self.values)
 
 
+FINE = 2**24
+"""So many bytes may always be stored."""
+
+
 def is_sparse(X: Any) -> bool:
     """Whether it is a sparse matrix of SciPy's or JAX's."""
     return hasattr(X, "tocsr") or all(hasattr(X, name) for name in ("indices", "data", "n_batch"))
@@ -81,6 +85,13 @@ def sparse_rows(X: Any) -> SparseRows:
         raise ValueError(f"X: row {row:,}, column {made.indices[place]:,}, is missing or infinite.")
     counts = np.diff(made.indptr)
     width = max(1, int(counts.max(initial=0)))
+    if made.shape[0] * width * (made.dtype.itemsize + 4) > max(
+        made.shape[0] * made.shape[1] * made.dtype.itemsize, FINE
+    ):
+        raise ValueError(
+            f"X: row {int(counts.argmax()):,} has {width:,} entries, and all rows are stored as long as the "
+            "longest: that takes more than a dense array. Leave such rows out, or give X.toarray()."
+        )
     there = np.arange(width) < counts[:, None]
     values, columns = np.zeros(there.shape, made.dtype), np.zeros(there.shape, np.int32)
     values[there], columns[there] = made.data, made.indices

@@ -8,6 +8,7 @@ import numpy as np
 
 from jgd.core.streamed import is_stream
 from jgd.models.sparse import is_sparse, sparse_rows
+from jgd.sums import check_here
 
 
 def table(X: Any) -> Any:
@@ -49,6 +50,7 @@ def table(X: Any) -> Any:
 
 def numbers(y: Any) -> np.ndarray:
     """What is to be foretold, as finite floats."""
+    check_here("y", y)
     made = np.asarray(y)
     if made.dtype.kind not in "fiub":
         raise TypeError(f"y must be numbers, got {made.dtype}.")
@@ -60,6 +62,7 @@ def numbers(y: Any) -> np.ndarray:
 
 def classes(y: Any) -> tuple[np.ndarray, np.ndarray]:
     """The classes in their order, and the place among them of every label, in 32 bits."""
+    check_here("y", y)
     made = _column(np.asarray(y))
     if made.dtype.kind == "f" and not np.isfinite(made).all():
         raise ValueError(f"y[{int(np.argmax(~np.isfinite(made)))}] is missing or infinite.")

@@ -10,6 +10,7 @@ from jgd.core import tree
 from jgd.core.compiled import compiled
 from jgd.core.float64 import enable_x64
 from jgd.core.objective import Objective
+from jgd.core.streamed import read_through
 from jgd.models import links
 from jgd.models.predictor import OfPredictor
 from jgd.models.separation import SEPARATED, is_separated, over_examples
@@ -56,7 +57,7 @@ def covariance(result: Result) -> np.ndarray:
     with enable_x64(True):
         if any(np.any(held) for held in jax.tree.leaves(result.active)):
             raise ValueError("bounds hold some parameters: the covariance of the others is not known.")
-        hessian = _hessian(objective, result.x)
+        hessian = read_through(examples, lambda: _hessian(objective, result.x))
     information = np.asarray(hessian, float) / float(examples.scale)
     features = _features(result.x)
     if loss.link is not links.softmax:

@@ -49,6 +49,19 @@ def test_three_classes_and_mini_batches_of_sparse_rows():
     assert runs[0].history["x"] == pytest.approx(runs[1].history["x"], abs=1e-12)
 
 
+def test_a_row_longer_than_all_others_is_refused_with_the_figures():
+    wide = sparse.random(2_000, 5_000, 0.001, format="lil", random_state=0)
+    wide[7] = 1.0
+    with pytest.raises(ValueError, match="X: row 7 has 5,000 entries, and all rows are stored as long"):
+        jgd.models.logistic(wide.tocsr(), np.arange(2_000) % 2)
+
+
+def test_the_estimator_takes_sparse_features():
+    one, other = (jgd.models.LogisticRegression(0.1).fit(X, LABELS) for X in (MATRICES["csr"], DENSE))
+    assert one.coef_ == pytest.approx(other.coef_, abs=1e-8)
+    assert one.predict_proba(MATRICES["csr"]) == pytest.approx(other.predict_proba(DENSE), abs=1e-8)
+
+
 def test_a_sparse_entry_that_is_not_finite_is_named():
     bad = sparse.csr_array(DENSE)
     bad.data[np.flatnonzero(bad.indices == 3)[0]] = np.nan

@@ -60,7 +60,7 @@ def on_devices() -> dict[str, Any]:
 
     import jgd
     from jgd.core.objective import Objective
-    from tests.sums.fits import START, X, Y, of_one, ridge
+    from tests.sums.fits import START, WEIGHTS, X, Y, of_one, ridge
 
     full, small = fits()
     spread = jgd.parallel.shard(full)
@@ -71,7 +71,10 @@ def on_devices() -> dict[str, Any]:
     arrays = jgd.parallel.shard((X[:96], Y[:96]), named, "data")
     placed = jax.device_put((X[:96], Y[:96]), jax.NamedSharding(named, jax.P("data")))
     whole = jgd.finite_sum(of_one, (X[:96], Y[:96]), regularizer=ridge)
-    alike = [jgd.finite_sum(of_one, rows, regularizer=ridge) for rows in (arrays, placed)]
+    half = arrays[0], Y[:96]
+    alike = [jgd.finite_sum(of_one, rows, regularizer=ridge) for rows in (arrays, placed, half)]
+    start = jax.device_put(START, jax.devices()[3])
+    free = jgd.parallel.shard(jgd.models.logistic(X, X[:, 0] > 0, ridge=0.0, weights=WEIGHTS))
     crowded = f.args[-1].take(jnp.zeros(64, jnp.int32), jnp.arange(64) < 60)
     return {
         "devices": len(jax.devices()),
@@ -84,6 +87,8 @@ def on_devices() -> dict[str, Any]:
         "arrays": [float(fit(START) - whole(START)) for fit in alike],
         "spread": [fit.examples.layout.devices for fit in (spread, *alike)],
         "crowded": float(jax.jit(f.fun.added, static_argnums=0)(_value, (crowded,))),
+        "elsewhere": jgd.minimize(spread, start, jgd.newton()).status.name,
+        "notes": list(jgd.minimize(free, method=jgd.gradient_descent(0.1), max_steps=300).notes),
         "refused": [
             _refusal(lambda: jgd.parallel.shard((X, Y))),
             _refusal(lambda: jgd.parallel.shard(full, named, "rows")),

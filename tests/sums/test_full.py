@@ -104,6 +104,30 @@ def test_a_sum_in_blocks_keeps_the_dtype_of_its_point(dtype):
     assert float(point.value) == pytest.approx(np.log(2), rel=1e-6)
 
 
+@pytest.mark.parametrize("columns", [2, 3])
+def test_a_row_as_long_as_the_probe_is_a_row(columns):
+    rows = np.arange(5.0 * columns).reshape(5, columns)
+    fit = jgd.finite_sum(lambda w, row: (w * row[0] - row[1]) ** 2, rows)
+    assert float(fit(0.5)) == pytest.approx(np.mean((0.5 * rows[:, 0] - rows[:, 1]) ** 2), rel=1e-13)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("block", [20, None])
+def test_a_sum_of_many_in_16_bits_does_not_come_to_a_halt(dtype, block):
+    rows = jnp.full(20_000, 10.0, dtype)
+    fit = jgd.finite_sum(lambda w, row: w * row, rows, reduction="sum", block_size=block or 100_000)
+    found = fit(jnp.ones((), dtype))
+    assert found.dtype == np.float32
+    assert float(found) == pytest.approx(200_000, rel=1e-6)
+    mean = jgd.finite_sum(lambda w, row: w * row, rows, block_size=20).objective(jnp.ones((), dtype))
+    assert float(mean.grad(jnp.ones((), dtype))) == pytest.approx(10, rel=2e-2)
+
+
+def test_the_function_that_a_sum_is_of_may_be_called_as_it_is():
+    f = jgd.finite_sum(of_one, (X, Y), regularizer=ridge, block_size=10).objective(START)
+    assert float(f.fun(START, *f.args)) == pytest.approx(float(whole(START)), rel=1e-13)
+
+
 BAD = {
     "loss": (lambda: jgd.finite_sum(3, X), "loss must be a function"),
     "reduction": (lambda: jgd.finite_sum(of_one, X, reduction="max"), 'reduction must be "mean" or "sum"'),
@@ -116,6 +140,10 @@ BAD = {
         r"agree in the number of examples, and data\[0\] has 103, data\[1\] has 102",
     ),
     "empty": (lambda: jgd.finite_sum(of_one, X[:0]), "data has no examples"),
+    "too many to count": (
+        lambda: jgd.finite_sum(of_one, np.broadcast_to(np.float32(1), (2**31, 1))),
+        "counted in 32 bits, at most 2,147,483,646",
+    ),
     "weights' shape": (
         lambda: jgd.finite_sum(of_one, X, weights=WEIGHTS[1:]),
         r"weights must be of shape \(103,\)",

@@ -62,12 +62,14 @@ def test_eight_devices_make_the_runs_of_one_with_one_reduction_a_gradient():
     assert found["reductions"] == [1, 1], "asked for, and compiled"
     assert found["other collectives"] == 0
     assert found["hessian"] < 1e-13
-    assert found["spread"] == [8, 4, 4]
-    assert found["arrays"] == pytest.approx([0.0, 0.0], abs=1e-14)
+    assert found["spread"] == [8, 4, 4, 4]
+    assert found["arrays"] == pytest.approx([0.0] * 3, abs=1e-14)
     rows, _ = fits()[1].batch(2)
     assert [np.asarray(leaf).tolist() for leaf in rows] == found["rows"]
     value = oracle(START, X[:1], Y[:1], 103 * WEIGHTS[:1], 1 / WEIGHTS.sum())[0]
     assert found["crowded"] == pytest.approx(value, rel=1e-12), "all rows of a batch on one device"
+    assert found["elsewhere"] == "CONVERGED", "from an x0 on one of the devices"
+    assert "separates the classes" in found["notes"][0]
     indivisible, axis, twice = found["refused"]
     assert "103 examples do not divide among 8 devices" in indivisible
     assert "axis must be of the mesh's ('data', 'model'), got 'rows'" in axis

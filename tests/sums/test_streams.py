@@ -1,5 +1,8 @@
 """Rows that stay in their file: exact, read once an evaluation, and clear about files that fail."""
 
+import gc
+import weakref
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +10,7 @@ import pytest
 
 import jgd
 from jgd.core.objective import Objective
+from tests.contract.counting import compilations
 from tests.sums.fits import COUNT, SIZE, START, WEIGHTS, X, Y, of_many, of_one, oracle, ridge
 
 
@@ -191,6 +195,48 @@ def test_a_file_that_is_cut_short_is_named_before_and_during_a_run(saved):
     assert "No such file" in jgd.minimize(fit, START).message
 
 
+def test_a_file_that_is_gone_is_an_error_outside_of_runs_too(saved):
+    fit = jgd.finite_sum(of_one, (jgd.data.stream(saved[0]), Y), regularizer=ridge)
+    value = float(fit(START))
+    away = saved[0].rename(saved[0].with_suffix(".away"))
+    with pytest.raises(RuntimeError, match=r"The data could not be read. .*No such file"):
+        fit(START)
+    with pytest.raises(RuntimeError, match=r"The data could not be read. .*No such file"):
+        jgd.curvature(fit, START)
+    away.rename(saved[0])
+    assert float(fit(START)) == value
+
+
+def test_a_run_from_a_file_can_be_explained(saved):
+    fit = jgd.finite_sum(of_one, (jgd.data.stream(saved[0]), Y), regularizer=ridge, block_size=40)
+    result = jgd.minimize(fit, START, jgd.gradient_descent(100.0), max_steps=50)
+    assert "rate" in str(jgd.explain(result))
+
+
+def test_streams_of_one_form_share_programs_and_are_let_go(saved):
+    def run():
+        fit = jgd.finite_sum(of_one, (jgd.data.stream(saved[0]), Y), block_size=30)
+        jgd.minimize(fit, START, jgd.gradient_descent(0.1), max_steps=3)
+        return weakref.ref(fit.examples.reader)
+
+    run()
+    before = compilations()
+    gone = [run(), run()]
+    gc.collect()
+    assert compilations() == before
+    assert [reader() for reader in gone] == [None, None]
+
+
+def test_blocks_in_any_order_are_read_one_at_a_time(tmp_path):
+    rows, label = jgd.data.stream(as_parquet(tmp_path / "data.parquet", 10), target="label")
+    reader = jgd.finite_sum(of_one, (rows, label), block_size=20).examples.reader
+    for i in (0, 1, 0, 1, 2, 0, 5, 3) * 5:
+        (block, _), sound = reader.block(i)
+        assert sound == 1
+        length = min(20, COUNT - 20 * i)
+        assert block[:length] == pytest.approx(X[20 * i : 20 * i + length])
+
+
 def test_what_cannot_be_streamed_is_refused_in_a_sentence(tmp_path, saved):
     with pytest.raises(TypeError, match="source must be a NumPy memory map or a path, got ndarray"):
         jgd.data.stream(X)
@@ -198,6 +244,12 @@ def test_what_cannot_be_streamed_is_refused_in_a_sentence(tmp_path, saved):
         jgd.data.stream("rows.csv")
     with pytest.raises(ValueError, match="must be in C order"):
         jgd.data.stream(np.load(saved[0], mmap_mode="r").T)
+    with pytest.raises(ValueError, match="must be that of a file"):
+        jgd.data.stream(np.load(saved[0], mmap_mode="r").astype(np.float32))
+    with pytest.raises(ValueError, match="without changes of its own"):
+        jgd.data.stream(np.load(saved[0], mmap_mode="c"))
+    with pytest.raises(ValueError, match="has no columns with names"):
+        jgd.data.stream(saved[0], target="y")
     path = as_parquet(tmp_path / "data.parquet", 50)
     with pytest.raises(ValueError, match=r"target: data.parquet has the columns x0, .*, got 'y'"):
         jgd.data.stream(path, target="y")
