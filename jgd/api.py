@@ -104,6 +104,8 @@ def minimize(
       x_scale: the size that x typically has, a number or a tree like x of arrays that broadcast to its
         leaves, rounded to powers of two: the method moves in x / x_scale, where one step length suits all
         entries. It is a diagonal preconditioner: descent follows x_scale^2 times the gradient. None for 1.
+        Or what `jgd.standardize` returns, x = T z: the method moves in z, and descent follows T T^T times the
+        gradient. Within bounds T must be diagonal, and is rounded too.
       start: an earlier Result to go on from, in place of x0, its method if none is named. With the same
         function object, data and kind of method the run goes on as if it had never stopped, max_steps
         counted from its beginning; with others it starts anew at that Result's x. The summary says which.

@@ -233,9 +233,9 @@ _hessian, _whitening = compiled(Objective.hessian), compiled(whitening)
 def _eigenvalues(hessian: jax.Array, map: Linear, x: Any) -> jax.Array:
     """Those of T^T H T, ascending."""
 
-    def pulled(rows: jax.Array) -> jax.Array:
-        pull = lambda row: tree.vector(transposed(map.forward, tree.unravelled(row, x)))  # noqa: E731
-        return jax.vmap(pull)(rows)
+    @jax.vmap
+    def pulled(row: jax.Array) -> jax.Array:
+        return tree.vector(transposed(map.forward, tree.unravelled(row, x)))
 
     return jnp.linalg.eigvalsh(pulled(pulled(hessian).T))
 
