@@ -213,7 +213,7 @@ def check_here(name: str, array: Any) -> None:
     """Raise for an array of which this process has a part alone."""
     if isinstance(array, jax.Array) and not array.is_fully_addressable:
         raise ValueError(
-            f"{name}: each process has a part alone, give all of them in NumPy to every process; or write the "
+            f"{name}: each process has a part alone; give all in NumPy to every process, or write the "
             "loss for jgd.finite_sum, with such arrays as its data."
         )
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from jgd.core import tree
 from jgd.core.examples import SumOf
+from jgd.core.float64 import enable_x64
 from jgd.core.streamed import Streamed, read_through
 from jgd.models import links
 from jgd.models.predictor import OfPredictor
@@ -31,8 +32,12 @@ def is_free(fun: Any) -> bool:
 
 
 def over_examples(of: Any, loss: OfPredictor, x: Any, examples: Any) -> jax.Array:
-    """The sum of `of(link, z, y, weight)` over blocks of the examples, wherever they are."""
-    return read_through(examples, lambda: _over_examples(of, loss, x, examples))
+    """The sum of `of(link, z, y, weight)` over blocks of the examples, wherever they are.
+
+    In the dtype of the data, whatever JAX is set to meanwhile.
+    """
+    with enable_x64(True):
+        return read_through(examples, lambda: _over_examples(of, loss, x, examples))
 
 
 def _blocks(of: Any, loss: OfPredictor, x: Any, examples: Any) -> jax.Array:
@@ -53,7 +58,7 @@ def _astray(link: Any, z: jax.Array, y: jax.Array, weights: jax.Array) -> jax.Ar
         margins = y * z
     else:
         own = jnp.take_along_axis(z, y[:, None], axis=1)[:, 0]
-        others = jnp.where(jnp.arange(z.shape[1]) == y[:, None], -jnp.inf, z)
+        others = jnp.where(jnp.arange(z.shape[1], dtype=y.dtype) == y[:, None], -jnp.inf, z)
         margins = own - jnp.max(others, axis=1)
     return jnp.sum((weights > 0) & ~(margins > 0))
 
