@@ -187,6 +187,7 @@ def test_every_status_has_its_exit_code(status):
         "NONFINITE_START": 4,
         "STALLED": 5,
         "SEARCH_FAILED": 5,
+        "DATA_FAILED": 5,
     }
     assert exit_code(status) == expected.get(status.name, 3)
 

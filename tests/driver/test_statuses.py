@@ -31,7 +31,19 @@ RUNS = {
     "NONFINITE_START": lambda: jgd.minimize(
         walled, np.zeros(2), jgd.gradient_descent(0.01), args=(np.asarray(-0.5),)
     ),
+    "DATA_FAILED": lambda: jgd.minimize(
+        jgd.finite_sum(lambda x, row: (x[0] - row) ** 2, Gone()), np.zeros(1), jgd.gradient_descent(0.01)
+    ),
 }
+
+
+class Gone:
+    """Rows that cannot be read."""
+
+    name, shape, dtype, take = "gone", (3,), np.dtype(float), None
+
+    def read(self, start, stop):
+        raise OSError("gone: no such file")
 
 
 def small_enough(point):
@@ -42,7 +54,7 @@ def small_enough(point):
 def test_this_is_how_a_run_comes_to(name):
     result = RUNS[name]()
     assert result.status == Status[name]
-    assert result.message == Status[name].message
+    assert result.message == f"{Status[name].message} {result.fault}".rstrip()
     assert result.success == (name in ("CONVERGED", "TARGET_REACHED"))
     assert str(result).startswith(f"{name}: {result.message}")
     if result.success:

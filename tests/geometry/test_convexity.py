@@ -27,8 +27,8 @@ def lowest_eigenvalue(fun, x):
     [
         (double_well, np.zeros(3), 1.0),
         (rosenbrock, np.array([0.0, 1.0]), 1.0),
-        (problems.get("saddle").fun, np.zeros(2), 0.5),
-        (problems.get("himmelblau").fun, np.zeros(2), 4.0),
+        pytest.param(problems.get("saddle").fun, np.zeros(2), 0.5, marks=pytest.mark.slow),
+        pytest.param(problems.get("himmelblau").fun, np.zeros(2), 4.0, marks=pytest.mark.slow),
         (lambda x: jnp.sum(jnp.sin(x)), np.zeros(5), 3.0),
     ],
 )
@@ -94,7 +94,9 @@ def test_where_there_is_no_violation_none_is_found_and_no_more_is_claimed(name, 
     assert str(along) == "no violation in 1,000 samples"
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
+@pytest.mark.parametrize(
+    "dtype", ["bfloat16", *(pytest.param(name, marks=pytest.mark.slow) for name in ("float16", "float32"))]
+)
 def test_in_few_bits_rounding_is_no_violation_and_a_violation_is_one(dtype):
     rows = jnp.asarray(np.random.default_rng(0).standard_normal((10, 40)), dtype)
 

@@ -109,7 +109,8 @@ def test_away_from_a_critical_point_no_kind_is_said(dense):
     assert jgd.curvature(lambda x: jnp.sum(x**2), np.array([0.5, 0.0]), dense=dense, gtol=1.0).kind != c.kind
 
 
-@pytest.mark.parametrize("dtype", [np.float64, pytest.param(np.float32, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_rounding_of_what_is_flat_in_most_directions_is_no_negative_curvature(dtype):
     """Of 2,000 parameters and 40 rows all but 40 eigenvalues are zero, some of the others small."""
     rng = np.random.default_rng(0)

@@ -139,9 +139,9 @@ def test_the_best_point_is_the_lowest_that_was_seen_of_all_examples():
     [
         jgd.gradient_descent(0.1),
         jgd.gradient_descent(jgd.armijo()),
-        jgd.newton(),
-        jgd.newton_cg(),
-        jgd.trust_region(),
+        pytest.param(jgd.newton(), marks=pytest.mark.slow),
+        pytest.param(jgd.newton_cg(), marks=pytest.mark.slow),
+        pytest.param(jgd.trust_region(), marks=pytest.mark.slow),
         jgd.trust_region_cg(),
     ],
     ids=["constant", "armijo", "newton", "newton_cg", "trust_region", "trust_region_cg"],

@@ -48,8 +48,14 @@ class Counting:
         return self.array[indices]
 
 
-@pytest.mark.parametrize("size", [7, 103, 500])
-@pytest.mark.parametrize("loss", [of_one, of_many])
+@pytest.mark.parametrize(
+    ("size", "loss"),
+    [
+        (7, of_one),
+        (500, of_many),
+        *(pytest.param(*a, marks=pytest.mark.slow) for a in ((103, of_one), (7, of_many))),
+    ],
+)
 def test_sums_over_files_are_those_of_numpy(saved, loss, size):
     rows = tuple(jgd.data.stream(path) for path in saved)
     f = jgd.finite_sum(loss, rows, regularizer=ridge, weights=WEIGHTS, block_size=size).objective(START)

@@ -40,7 +40,16 @@ def gradients(f, given):
     return of_batch, lambda w: oracle(w, X, Y, known, scale)[1]
 
 
-@pytest.mark.parametrize(("name", "epochs"), [*((name, 1) for name in GIVEN), ("ragged", 2)])
+@pytest.mark.parametrize(
+    ("name", "epochs"),
+    [
+        *(
+            pytest.param(name, 1, marks=() if name in ("ragged", "weights") else pytest.mark.slow)
+            for name in GIVEN
+        ),
+        ("ragged", 2),
+    ],
+)
 def test_the_steps_are_those_of_numpy(name, epochs):
     f, rate = fit(**GIVEN[name]), RATE / (COUNT if name == "sum" else 1)
     result = run(f, jgd.svrg(rate, epochs), 20)
