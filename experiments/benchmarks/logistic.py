@@ -161,7 +161,8 @@ def gradient(X: np.ndarray, y: np.ndarray, rounds: int) -> dict[str, float]:
     """The median of the seconds of a value-and-gradient over that of a sum over X: in blocks, and XLA's."""
     fit = jgd.models.logistic(X, y)
     f, w = fit.objective(fit.start), jnp.zeros(X.shape[1])
-    features, labels = fit.examples.rows
+    examples: Any = fit.examples
+    features, labels = examples.rows
 
     def plain(w: Any, features: Any, labels: Any) -> Any:
         return jnp.sum(jax.nn.softplus(-labels * (features @ w))) + jnp.vdot(w, w) / 2

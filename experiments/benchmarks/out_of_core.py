@@ -11,6 +11,7 @@ import argparse
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -91,7 +92,8 @@ def main() -> None:
     began = time.perf_counter()
     jax.block_until_ready(evaluate(f, result.x))
     evaluation = time.perf_counter() - began
-    size = fit.examples.reader.size
+    examples: Any = fit.examples
+    size = examples.reader.size
     began = time.perf_counter()
     for start in range(0, X.shape[0], size):
         X.read(start, min(start + size, X.shape[0]))

@@ -39,7 +39,7 @@ def measure(rows: int, features: int) -> None:
         seconds.append(time.perf_counter() - began)
     jgd.minimize(fit, method=jgd.lbfgs())
     result = jgd.minimize(fit, method=jgd.lbfgs())
-    reductions = program.as_text().count(" all-reduce(")
+    reductions = (program.as_text() or "").count(" all-reduce(")
     each = median(seconds[1:]) / devices
     print(f"{devices} {each:.6f} {reductions} {result.steps} {result.status.name} {result.run_seconds:.4f}")
 
