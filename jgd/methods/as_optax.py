@@ -26,10 +26,13 @@ def as_optax(method: Method) -> optax.GradientTransformationExtraArgs:
     >>> loss = lambda x: jnp.sum(jnp.cosh(x))
     >>> optimizer, x = jgd.as_optax(jgd.lbfgs()), jnp.ones(3)
     >>> state = optimizer.init(x)
-    >>> for _ in range(8):
+    >>> @jax.jit
+    ... def step(x, state):
     ...     value, grads = jax.value_and_grad(loss)(x)
     ...     updates, state = optimizer.update(grads, state, x, value=value, value_fn=loss)
-    ...     x = optax.apply_updates(x, updates)
+    ...     return optax.apply_updates(x, updates), state
+    >>> for _ in range(8):
+    ...     x, state = step(x, state)
     >>> bool(jnp.max(jnp.abs(x)) < 1e-3)
     True
     """

@@ -105,6 +105,7 @@ def test_newton_within_bounds_is_not_slower_than_without():
         assert jgd.minimize(convex, START, method, bounds=(LOWER, UPPER)).steps <= 12
 
 
+@pytest.mark.slow
 def test_without_an_active_bound_a_run_is_the_free_one():
     for name in ("lbfgs", "trust_region", "armijo"):
         free = jgd.minimize(convex, START, METHODS[name])

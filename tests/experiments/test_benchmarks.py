@@ -35,6 +35,7 @@ def test_measured_rates_are_compared_with_the_best_of_a_sweep(capsys, tmp_path):
     assert "median of the ratios: 1." in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_cost_of_the_gauge_is_measured(capsys):
     from experiments.benchmarks.gauge import measured, objectives
 

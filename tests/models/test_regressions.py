@@ -82,7 +82,9 @@ FITS = {
         pytest.param(True, None, marks=pytest.mark.slow),
     ],
 )
-@pytest.mark.parametrize("name", FITS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "softmax" else ()) for name in FITS]
+)
 def test_the_hessian_of_a_model_is_that_of_products(name, block, intercept):
     weights = RNG.uniform(0.5, 2.0, N)
     fit = FITS[name](intercept=intercept, ridge=0.3, block_size=block, weights=weights)

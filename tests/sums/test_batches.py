@@ -157,6 +157,7 @@ def test_reported_work_is_executed_work(method):
     assert (counts["hvps"], counts["hessians"]) == (work.hvps, work.hessians)
 
 
+@pytest.mark.slow
 def test_a_search_in_scaled_variables_sees_the_rows_of_its_step():
     counting = Counting(of_many, SIZE)
     f = jgd.finite_sum(counting.fun, (X, Y), regularizer=ridge, batch_size=20, test_every=5)

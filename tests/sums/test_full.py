@@ -46,7 +46,12 @@ BY_HAND = {
 }
 
 
-@pytest.mark.parametrize("name", BY_HAND)
+LONG = ("bfgs", "conjugate_gradient", "newton_cg", "trust_region", "armijo")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in BY_HAND]
+)
 def test_a_run_in_blocks_is_the_run_of_the_function_written_out(name):
     fit = jgd.finite_sum(of_one, (X, Y), regularizer=ridge, block_size=10)
     given = {"max_steps": 20, "recorder": jgd.Recorder(x=True)}
