@@ -111,9 +111,9 @@ class Reader:
         number, coming = self._ahead or (None, None)
         self._ahead = None
         # always by the one thread, so that a stream is never read twice at once
-        found = (
-            coming if coming is not None and number == i else self._thread.submit(self._read, i)
-        ).result()
+        if coming is None or number != i:
+            coming = self._thread.submit(self._read, i)
+        found = coming.result()
         if (i + 1) * self.size < self.count:
             self._ahead = i + 1, self._thread.submit(self._read, i + 1)
         return found

@@ -85,6 +85,7 @@ def on_devices() -> dict[str, Any]:
         "other collectives": sum(text.count(f" {name}(") for name in ("all-gather", "all-to-all")),
         "hessian": float(jnp.abs(f.hessian(START) - full.objective(START).hessian(START)).max()),
         "arrays": [float(fit(START) - whole(START)) for fit in alike],
+        "labels": len(alike[2].examples.rows[1].sharding.device_set),
         "spread": [fit.examples.layout.devices for fit in (spread, *alike)],
         "crowded": float(jax.jit(f.fun.added, static_argnums=0)(_value, (crowded,))),
         "elsewhere": jgd.minimize(spread, start, jgd.newton()).status.name,
