@@ -60,7 +60,7 @@ def on_devices() -> dict[str, Any]:
 
     import jgd
     from jgd.core.objective import Objective
-    from tests.sums.fits import START, WEIGHTS, X, Y, of_one, ridge
+    from tests.sums.fits import START, X, Y, of_one, ridge
 
     full, small = fits()
     spread = jgd.parallel.shard(full)
@@ -74,7 +74,7 @@ def on_devices() -> dict[str, Any]:
     half = arrays[0], Y[:96]
     alike = [jgd.finite_sum(of_one, rows, regularizer=ridge) for rows in (arrays, placed, half)]
     start = jax.device_put(START, jax.devices()[3])
-    free = jgd.parallel.shard(jgd.models.logistic(X, X[:, 0] > 0, ridge=0.0, weights=WEIGHTS))
+    free = jgd.parallel.shard(jgd.models.logistic(X, X[:, 0] > 0, ridge=0.0))
     crowded = f.args[-1].take(jnp.zeros(64, jnp.int32), jnp.arange(64) < 60)
     return {
         "devices": len(jax.devices()),
@@ -89,7 +89,7 @@ def on_devices() -> dict[str, Any]:
         "spread": [fit.examples.layout.devices for fit in (spread, *alike)],
         "crowded": float(jax.jit(f.fun.added, static_argnums=0)(_value, (crowded,))),
         "elsewhere": jgd.minimize(spread, start, jgd.newton()).status.name,
-        "notes": list(jgd.minimize(free, method=jgd.gradient_descent(0.1), max_steps=300).notes),
+        "notes": list(jgd.minimize(free, method=jgd.gradient_descent(0.5), max_steps=20_000).notes),
         "refused": [
             _refusal(lambda: jgd.parallel.shard((X, Y))),
             _refusal(lambda: jgd.parallel.shard(full, named, "rows")),
