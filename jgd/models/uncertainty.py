@@ -131,8 +131,9 @@ def _root_of_inverse(information: np.ndarray, features: np.ndarray, dtype: Any) 
     scale = np.sqrt(np.diag(information))
     scale[scale == 0] = 1.0
     values, vectors = np.linalg.eigh(information / scale / scale[:, None])
-    if values[0] <= values[-1] * len(scale) * float(jnp.finfo(dtype).eps):
-        shares = np.abs(vectors[:, 0])
+    singular = values <= values[-1] * len(scale) * float(jnp.finfo(dtype).eps)
+    if singular.any():
+        shares = np.linalg.norm(vectors[:, singular], axis=1)
         columns = np.unique(features[shares >= INVOLVED * shares.max()])
         names = ["the intercept" if column == INTERCEPT else f"column {column}" for column in columns]
         named = ", ".join(names[:SHOWN]) + ", ..." * (len(names) > SHOWN)
