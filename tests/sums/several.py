@@ -1,7 +1,7 @@
 """Runs on several devices, in a process of their own; it prints what they came to.
 
 python -m tests.sums.several devices
-python -m tests.sums.several process RANK PORT
+python -m tests.sums.several process RANK PORT METHOD,METHOD
 """
 
 import json
@@ -12,12 +12,12 @@ from typing import Any
 METHODS = ("gradient_descent", "lbfgs", "newton_cg", "trust_region_cg", "newton")
 
 
-def outcomes(fit: Any) -> dict[str, Any]:
+def outcomes(fit: Any, names: tuple[str, ...] = METHODS) -> dict[str, Any]:
     """Of each method: the steps, and x at the first 20 of them."""
     import jgd
     from tests.sums.fits import START
 
-    methods = {name: getattr(jgd, name) for name in METHODS}
+    methods = {name: getattr(jgd, name) for name in names}
     found = {}
     for name, method in methods.items():
         made = method(0.5) if name == "gradient_descent" else method()
@@ -112,7 +112,7 @@ def _refusal(make: Any) -> str:
     return "taken"
 
 
-def in_process(rank: int, port: str) -> dict[str, Any]:
+def in_process(rank: int, port: str, names: tuple[str, ...]) -> dict[str, Any]:
     """What this one of two processes comes to, with data that all have and with rows of its own."""
     import jax
     import numpy as np
@@ -128,7 +128,7 @@ def in_process(rank: int, port: str) -> dict[str, Any]:
     rows = tuple(jax.make_array_from_process_local_data(placed, array[mine]) for array in (X, Y))
     return {
         "devices": len(jax.devices()),
-        "outcomes": outcomes(jgd.parallel.shard(full)),
+        "outcomes": outcomes(jgd.parallel.shard(full), names),
         "batched": batched(jgd.parallel.shard(small)),
         "own rows": float(jgd.minimize(jgd.finite_sum(of_one, rows, regularizer=ridge), START).value),
     }
@@ -140,4 +140,7 @@ if __name__ == "__main__":
     import jax
 
     jax.config.update("jax_enable_x64", True)
-    print(json.dumps(on_devices() if sys.argv[1] == "devices" else in_process(int(sys.argv[2]), sys.argv[3])))
+    if sys.argv[1] == "devices":
+        print(json.dumps(on_devices()))
+    else:
+        print(json.dumps(in_process(int(sys.argv[2]), sys.argv[3], tuple(sys.argv[4].split(",")))))

@@ -41,12 +41,12 @@ def alone() -> tuple[dict, list]:
     return outcomes(full), batched(small)
 
 
-def check_equal(found: dict) -> None:
+def check_equal(found: dict, names: tuple[str, ...] = METHODS) -> None:
     """The same iterates to rounding over 20 steps, and as many steps."""
     expected, steps = alone()
-    assert set(found["outcomes"]) == set(METHODS)
-    for name, here in expected.items():
-        there = found["outcomes"][name]
+    assert set(found["outcomes"]) == set(names)
+    for name, there in found["outcomes"].items():
+        here = expected[name]
         assert there["status"] == here["status"] == "CONVERGED", name
         allowed = 1 if name in EXACT else max(1, 0.05 * here["steps"])
         assert abs(there["steps"] - here["steps"]) <= allowed, name
@@ -77,14 +77,19 @@ def test_eight_devices_make_the_runs_of_one_with_one_reduction_a_gradient():
     assert "on several devices" in twice
 
 
-def test_two_processes_make_the_runs_of_one():
+@pytest.mark.parametrize(
+    "names",
+    [("gradient_descent", "lbfgs"), pytest.param(METHODS, marks=pytest.mark.slow)],
+    ids=["two", "all"],
+)
+def test_two_processes_make_the_runs_of_one(names):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    processes = [started("process", str(rank), port) for rank in range(2)]
+    processes = [started("process", str(rank), port, ",".join(names)) for rank in range(2)]
     value = jgd.minimize(jgd.finite_sum(of_one, (X[:102], Y[:102]), regularizer=ridge), START).value
     for process in processes:
         found = told(process)
         assert found["devices"] == 2
-        check_equal(found)
+        check_equal(found, names)
         assert found["own rows"] == pytest.approx(float(value), rel=1e-12)
