@@ -263,7 +263,11 @@ def read_through(examples: Any, compute: Callable[[], Any]) -> Any:
         return compute()
     examples.reader.fault()  # of an earlier time
     found = jax.block_until_ready(compute())
-    fault = examples.reader.fault()
+    raise_fault(examples.reader.fault())
+    return found
+
+
+def raise_fault(fault: str) -> None:
+    """Raise RuntimeError with what kept data from being read, if anything did."""
     if fault:
         raise RuntimeError(f"The data could not be read. {fault}")
-    return found

@@ -12,6 +12,7 @@ from jax import lax
 
 from jgd.core import tree
 from jgd.core.objective import Objective
+from jgd.core.streamed import raise_fault
 from jgd.core.types import Point
 from jgd.linalg import lanczos
 
@@ -112,9 +113,7 @@ def negligible(x: Any) -> float:
 def check_finite(values: np.ndarray, objective: Objective | None = None) -> None:
     """Raise if what was found of a Hessian is not finite."""
     if not np.isfinite(values).all():
-        fault = "" if objective is None else objective.fault()
-        if fault:
-            raise RuntimeError(f"The data could not be read. {fault}")
+        raise_fault("" if objective is None else objective.fault())
         raise ValueError(
             "The Hessian at x has entries that are NaN or infinite: choose an x where fun has second "
             "derivatives."
