@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 import jax
@@ -152,9 +151,11 @@ def _examples(data: Any, weights: Any, reduction: str, block_size: int | None) -
     """The data with their weights: in memory, on several devices, or to be read."""
     count = count_of(data)
     size = None if block_size is None else check.whole("block_size", block_size)
-    streams = any(map(is_stream, jax.tree.leaves(data, is_leaf=is_stream)))
+    leaves = jax.tree.leaves(data, is_leaf=is_stream)
+    streams = any(map(is_stream, leaves))
     rows = None if streams else tree.placed(data)
-    reader = Reader(data, size or max(1, STREAM_BYTES // _bytes(data, count))) if streams else None
+    fitting = max(1, STREAM_BYTES * count // max(1, tree.nbytes(leaves)))
+    reader = Reader(data, size or fitting) if streams else None
     row = Examples(rows, None, jnp.ones(())).row if reader is None else reader.row
     floats = [leaf for leaf in jax.tree.leaves(row) if jnp.issubdtype(leaf.dtype, jnp.floating)]
     dtype = tree.scalar_dtype(floats) if floats else jnp.zeros(()).dtype
@@ -226,14 +227,8 @@ def _key(given: Any) -> jax.Array:
 
 def block_of(row: Any, count: int) -> int | None:
     """How many of so many rows are looked at at once: all of them, but on CPU what fits its cache."""
-    block = max(1, BLOCK_BYTES // _bytes(row))
+    block = max(1, BLOCK_BYTES // max(1, tree.nbytes(row)))
     return None if jax.default_backend() != "cpu" or count < 2 * block else block
-
-
-def _bytes(rows: Any, count: int = 1) -> int:
-    """The size of one of so many rows, at least 1."""
-    leaves = jax.tree.leaves(rows, is_leaf=is_stream)
-    return max(1, sum(prod(leaf.shape) * np.dtype(leaf.dtype).itemsize for leaf in leaves) // count)
 
 
 def _takes_many(loss: Callable, x: Any, one: Any, args: tuple) -> bool:

@@ -1,6 +1,7 @@
 """Arithmetic on pytrees of float arrays: the few operations that methods and the driver need."""
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import jax
@@ -111,6 +112,11 @@ def all_finite(x: Tree) -> jax.Array:
 def size(x: Tree) -> int:
     """The number of entries."""
     return sum(leaf.size for leaf in jax.tree.leaves(x))
+
+
+def nbytes(x: Tree) -> int:
+    """The size of all leaves in bytes, by their shapes and dtypes."""
+    return sum(prod(leaf.shape) * np.dtype(leaf.dtype).itemsize for leaf in jax.tree.leaves(x))
 
 
 def ravel(x: Tree) -> tuple[jax.Array, Callable[[jax.Array], Tree]]:

@@ -20,8 +20,7 @@ def scatter(objective: Objective, x: Any) -> tuple[Any, jax.Array, jax.Array]:
     g_i is the gradient of the batch that example i alone makes; their mean is g.
     """
     *own, examples = objective.args
-    size = tree.size(x) * tree.scalar_dtype(x).itemsize
-    size += sum(leaf.nbytes for leaf in jax.tree.leaves(examples.rows)) // examples.count
+    size = tree.size(x) * tree.scalar_dtype(x).itemsize + tree.nbytes(examples.row)
     examples = dataclasses.replace(examples, block=max(1, BLOCK_BYTES // size))
     return _scatter(dataclasses.replace(objective.full, args=(*own, examples)), x)
 
