@@ -44,11 +44,16 @@ def read(path: Any, target: str | None = None) -> tuple[Any, np.ndarray]:
 def split(table: Any, target: str | None, name: str) -> tuple[np.ndarray, np.ndarray]:
     """(X, y) of a table of Arrow's."""
     found = target_of(table.column_names, target, name)
-    y = table.column(found)
-    if y.null_count:
-        raise ValueError(f"{name}: target {found!r} has {y.null_count:,} missing values; leave them out.")
     names = [column for column in table.column_names if column != found]
-    return features(table.select(names), name), y.to_numpy()
+    return features(table.select(names), name), labels(table, found, name)
+
+
+def labels(table: Any, column: str, name: str) -> np.ndarray:
+    """A column of a table of Arrow's that has no missing values."""
+    y = table.column(column)
+    if y.null_count:
+        raise ValueError(f"{name}: target {column!r} has {y.null_count:,} missing values; leave them out.")
+    return y.to_numpy()
 
 
 def target_of(names: list[str], target: str | None, name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from jgd.data.files import features, parquet, target_of
+from jgd.data.files import features, labels, parquet, target_of
 
 
 def stream(source: Any, target: str | None = None) -> Any:
@@ -52,10 +52,8 @@ def stream(source: Any, target: str | None = None) -> Any:
         file = parquet(path)
         names = file.schema_arrow.names
         found = target_of(names, target, path.name)
-        y = file.read(columns=[found]).column(found)
-        if y.null_count:
-            raise ValueError(f"{path.name}: column {found!r} has {y.null_count:,} missing values.")
-        return Parquet(path, [name for name in names if name != found]), y.to_numpy()
+        y = labels(file.read(columns=[found]), found, path.name)
+        return Parquet(path, [name for name in names if name != found]), y
     raise ValueError(f"source: {path.name} is none of .npy and .parquet.")
 
 
@@ -111,12 +109,8 @@ class Parquet:
         groups = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
         self._starts = np.concatenate([[0], np.cumsum(groups)])
         self.shape = int(self._starts[-1]), len(names)
-        self._path, self._batches, self._rows, self._at = (
-            path,
-            iter(()),
-            np.zeros((0, len(names)), self.dtype),
-            -1,
-        )
+        self._path, self._batches, self._at = path, iter(()), -1
+        self._rows = np.zeros((0, len(names)), self.dtype)
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """The rows from start to stop; those that follow the ones before are read on from there."""
