@@ -1,6 +1,7 @@
 """Classes that a linear function separates: without a penalty their fit has no solution."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import jax
@@ -40,16 +41,14 @@ def over_examples(of: Any, loss: OfPredictor, x: Any, examples: Any) -> jax.Arra
         return read_through(examples, lambda: _over_examples(of, loss, x, examples))
 
 
-def _blocks(of: Any, loss: OfPredictor, x: Any, examples: Any) -> jax.Array:
+@partial(jax.jit, static_argnums=(0, 1))
+def _over_examples(of: Any, loss: OfPredictor, x: Any, examples: Any) -> jax.Array:
     def part(some: Any) -> jax.Array:
         X, y = some.rows
         weights = jnp.broadcast_to(some.weight(), y.shape)
         return of(loss.link, loss.predictor(x, X), y, weights)
 
     return examples.summed(part)
-
-
-_over_examples = jax.jit(_blocks, static_argnums=(0, 1))
 
 
 def _astray(link: Any, z: jax.Array, y: jax.Array, weights: jax.Array) -> jax.Array:
@@ -79,7 +78,7 @@ def remarks(result: Any) -> Iterator[str]:
     size = [float(np.sqrt(tree.dot(x, x))) for x in (result.x0, result.x)]
     yield (
         f"{first} linear function of the features separates the classes, so that there is no minimizer: "
-        f"without a penalty the parameters grow without end, under gradient descent as the logarithm of the "
+        "without a penalty the parameters grow without end, under gradient descent as the logarithm of the "
         f"steps; |x| went from {size[0]:.4g} to {size[1]:.4g}. Give a ridge above 0."
     )
 
