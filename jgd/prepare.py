@@ -13,8 +13,6 @@ import numpy as np
 import optax
 
 from jgd.core import tree
-from jgd.core.box import Box
-from jgd.core.linear import Diagonal, Linear
 from jgd.core.objective import Objective
 from jgd.core.residuals import Residuals, WithResiduals
 from jgd.core.sharded import Sharded
@@ -24,6 +22,7 @@ from jgd.methods.optax import wrap
 from jgd.methods.recipes import adam
 from jgd.methods.scaled import Scaled
 from jgd.sums import FiniteSum
+from jgd.variables import box_of, map_of
 
 FLOATS = tuple(jnp.dtype(name) for name in ("float64", "float32", "bfloat16", "float16"))
 """The dtypes that x may have."""
@@ -46,7 +45,7 @@ def prepare(
         )
     objective, x0 = prepare_objective(fun, x0, args, has_aux)
     if bounds is not None:
-        box = _box(bounds, x0)
+        box = box_of(bounds, x0)
         objective, x0 = dataclasses.replace(objective, box=box), box.project(x0)
     if method is None:
         turn = stages(tree.size(x0), isinstance(objective.fun, WithResiduals), objective.structured)
@@ -55,7 +54,7 @@ def prepare(
     if not objective.fixed:
         turn = (_for_batches(method, turn[0]),)
     if x_scale is not None:
-        map = _map(x_scale, x0, bounds is not None)
+        map = map_of(x_scale, x0, bounds is not None)
         turn = tuple(stage._replace(method=Scaled(stage.method, map)) for stage in turn)
     return objective, x0, turn
 
@@ -113,73 +112,6 @@ def prepare_objective(
     x, args = _floats(x, name), _arrays(args)
     _check_fun(fun, x, args, has_aux, name)
     return Objective(fun, args, has_aux), x
-
-
-def _box(bounds: Any, x: Any) -> Box:
-    """The bounds as two trees like x."""
-    if not isinstance(bounds, tuple | list) or len(bounds) != 2:
-        raise TypeError("bounds must be (lower, upper), each None, a number or a tree of arrays like x0.")
-    lower, upper = (
-        _like(f"bounds: {name}", missing if bound is None else bound, x)
-        for name, missing, bound in zip(("lower", "upper"), (-np.inf, np.inf), bounds, strict=True)
-    )
-    pairs = zip(jax.tree.leaves(lower), jax.tree.leaves(upper), strict=True)
-    if any(bool(jnp.any(low > high)) for low, high in pairs):
-        raise ValueError("bounds: an entry of lower is greater than that of upper.")
-    return Box(lower, upper)
-
-
-def _map(given: Any, x: Any, bounded: bool) -> Linear:
-    """x = T z as a `jgd.standardize` found it, or by a scale, which is rounded."""
-    map: Any = getattr(given, "map", None)
-    if not hasattr(map, "forward"):
-        return Diagonal(_scale(given, x))
-    if jax.tree.map(_kind, x) != jax.tree.map(_kind, given.x):
-        raise ValueError("x_scale was made for parameters of another shape or dtype: make it at this x0.")
-    if not bounded:
-        return map
-    if not isinstance(map, Diagonal):
-        raise ValueError(
-            "bounds: x_scale mixes entries of x, and in what the method moves in a box is none: give one of "
-            "the two, or numbers for x_scale."
-        )
-    return Diagonal(_scale(map.scale, x))
-
-
-def _kind(leaf: jax.Array) -> tuple:
-    return leaf.shape, leaf.dtype
-
-
-def _scale(given: Any, x: Any) -> Any:
-    """The scale of x as a tree like x, its entries rounded to powers of two."""
-    made = _like("x_scale", given, x)
-    if any(not bool(jnp.all((leaf > 0) & jnp.isfinite(leaf))) for leaf in jax.tree.leaves(made)):
-        raise ValueError("x_scale must be positive and finite: the size that each entry of x typically has.")
-
-    def rounded(leaf: jax.Array) -> jax.Array:
-        exponents = np.round(np.log2(np.asarray(leaf, np.float64)))
-        return jnp.asarray(np.ldexp(1.0, exponents.astype(int)), leaf.dtype)
-
-    return jax.tree.map(rounded, made)
-
-
-def _like(name: str, given: Any, x: Any) -> Any:
-    """A number or a tree as a tree like x, each leaf of the shape and dtype of x's."""
-    if jax.tree.structure(given) != jax.tree.structure(x):
-        if not jax.tree_util.all_leaves([given]) or np.ndim(given):
-            raise TypeError(f"{name} must be a number or a tree of arrays like x0, or None.")
-        given = jax.tree.map(lambda _: given, x)
-
-    def like(leaf: jax.Array, one: Any) -> jax.Array:
-        return jnp.broadcast_to(jnp.asarray(one, leaf.dtype), leaf.shape)
-
-    try:
-        made = jax.tree.map(like, x, given)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must broadcast to the leaves of x0.") from None
-    if any(bool(jnp.isnan(leaf).any()) for leaf in jax.tree.leaves(made)):
-        raise ValueError(f"{name} has entries that are NaN.")
-    return made
 
 
 def _traced(given: Any) -> bool:
