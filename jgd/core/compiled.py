@@ -11,17 +11,28 @@ from jgd.core.kernel import as_one_kernel, is_possible, kind
 KEPT = 128  # programs of one function
 
 
-WANTED = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 2}
-"""What takes less time to compile on CPU, up to a half where kernels are many and small, and runs as fast.
+GRAPHED = ("FUSION", "CUBLAS", "CUBLASLT", "CUSTOM_CALL", "DYNAMIC_SLICE_FUSION", "WHILE", "CONDITIONAL")
 
-The older emitter of fused loops in place of the newer, and LLVM's level 2 in place of 3.
+WANTED = {
+    "cpu": {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 2},
+    "gpu": {
+        "xla_gpu_enable_command_buffer": ",".join(GRAPHED),
+        "xla_gpu_graph_min_graph_size": 1,
+    },
+}
+"""What is asked of the compiler, by the kind of device.
+
+On CPU what takes less time to compile, up to a half where kernels are many and small, and runs as fast: the
+older emitter of fused loops in place of the newer, and LLVM's level 2 in place of 3. On GPU that loops and
+branches are part of a graph that the device goes through by itself: otherwise each step of a loop waits for
+the host to read its predicate.
 """
 
 
 @cache
 def options() -> dict[str, Any]:
     """The compiler's options: those of `WANTED` that this version of XLA knows, which only a try can tell."""
-    return {} if jax.default_backend() != "cpu" else dict(filter(_is_known, WANTED.items()))
+    return dict(filter(_is_known, WANTED.get(jax.default_backend(), {}).items()))
 
 
 def _is_known(option: tuple[str, Any]) -> bool:

@@ -47,7 +47,8 @@ def _settle(steps: StepLoop, start: Carry, motion: Motion) -> tuple[Carry, jax.A
 
     step_norm = tree.norm_inf(tree.subtract(now.point.x, before.point.x))
     due = fresh & has_row(now.k, GRID.exponent)
-    look = Look(now.k, due, before.point, now.point, x_norm, step_norm, now.rate, now.accepted)
+    size = (progress.grad_norm, x_norm, step_norm)
+    look = Look(now.k, due, start.first_value, before.point, now.point, *size, now.rate, now.accepted)
     checked, memory = program.stop.check(f, look, checks)
     checked = jnp.where(due, checked, Status.RUNNING)
     checks = jax.tree.map(partial(jnp.where, due), memory, checks)

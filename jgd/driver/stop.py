@@ -52,14 +52,17 @@ class Progress:
 class Look:
     """What a check sees: two successive points, and of the step between them what the method said.
 
-    `k` is the number of steps so far, `due` whether the checks are, `x_norm` and `step_norm` are the largest
-    entries of x and of the step; `rate` and `accepted` are those of `jgd.Info`.
+    `k` is the number of steps so far, `due` whether the checks are, `first_value` the value at the start;
+    `grad_norm`, `x_norm` and `step_norm` are the largest entries of the new gradient and x and of the step,
+    `rate` and `accepted` are those of `jgd.Info`.
     """
 
     k: Any
     due: Any
+    first_value: Any
     old: Point
     new: Point
+    grad_norm: Any
     x_norm: Any
     step_norm: Any
     rate: Any
@@ -207,38 +210,45 @@ class Stall:
     """Stop when the value or the step no longer moves at `patience` checks in a row.
 
     The step does not move if it changes no entry of x by more than xtol * (the largest entry of x):
-    with xtol = 0, if x is the same to the last bit. The value does not move if it changes by less
-    than ftol * max(|f|, 1). A step that the method did not accept, or that it made at rate 0 before
-    x ever moved, does not count. STALLED, or PRECISION_LIMIT if x is the same to the last bit after the
-    value had fallen, at a rate that is not 0.
+    with xtol = 0, if x is the same to the last bit, or moves by its last 4 bits while both value and gradient
+    have been as low before. The value does not move if it changes by less than ftol * max(|f|, 1). A step
+    that the method did not accept, or that it made at rate 0 before x ever moved, does not count. STALLED, or
+    PRECISION_LIMIT if x moves by those bits at most after the value had fallen, at a rate that is not 0.
     """
 
     ftol: Any = 0.0
     xtol: Any = 0.0
     patience: Any = np.int32(8)
 
-    def init(self, f: Objective, point: Point) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """How many checks failed, whether x ever moved, and the value at the start.
+    def init(self, f: Objective, point: Point) -> tuple[jax.Array, ...]:
+        """How many checks failed, whether x ever moved, the lowest value and the lowest gradient.
 
         The look at the start fails too, hence the one to spare.
         """
-        return -jnp.ones((), jnp.int32), jnp.zeros((), bool), point.value
+        none = jnp.full((), jnp.inf, tree.scalar_dtype(point.x))
+        return -jnp.ones((), jnp.int32), jnp.zeros((), bool), none, none
 
     def check(self, f: Objective, look: Look, memory: Any) -> tuple[jax.Array, Any]:
         """Whether this step was one too many that did not move."""
-        count, moved, first = memory
+        count, moved, least_value, least_grad = memory
         value, step = look.new.value, look.step_norm
         moved = moved | (step > 0)
-        still = step <= jnp.asarray(self.xtol, step.dtype) * look.x_norm
+        bits = min(16 * float(jnp.finfo(tree.dtype(look.new.x)).eps), 1e-3)
+        tiny = step <= bits * look.x_norm
+        dithers = tiny & (value >= least_value) & (look.grad_norm >= least_grad)
+        still = (step <= jnp.asarray(self.xtol, step.dtype) * look.x_norm) | dithers
         ftol = jnp.asarray(self.ftol, value.dtype)
         flat = jnp.abs(value - look.old.value) < ftol * jnp.maximum(jnp.abs(value), 1)
         failed = jnp.where(still | flat, count + 1, jnp.zeros_like(count))
         counts = look.accepted & (moved | (look.rate != 0))
         count = jnp.where(counts, failed, count)
-        exhausted = (step == 0) & (value < first) & (look.rate != 0)
+        exhausted = tiny & (value < look.first_value) & (look.rate != 0)
         reason = jnp.where(exhausted, Status.PRECISION_LIMIT, Status.STALLED)
         fires = counts & (count >= jnp.asarray(self.patience, count.dtype))
-        return jnp.where(fires, reason, Status.RUNNING).astype(jnp.int32), (count, moved, first)
+        least_value = jnp.minimum(least_value, value.astype(least_value.dtype))
+        least_grad = jnp.minimum(least_grad, look.grad_norm)
+        memory = (count, moved, least_value, least_grad)
+        return jnp.where(fires, reason, Status.RUNNING).astype(jnp.int32), memory
 
 
 @record

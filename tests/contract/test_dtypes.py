@@ -48,7 +48,8 @@ def holds_single(name: str, result: jgd.Result) -> None:
         assert result.success or name in SHORT, result
         assert result.status in (jgd.Status.CONVERGED, jgd.Status.PRECISION_LIMIT)
     assert float(result.value) == pytest.approx(2.0, abs=1e-5)
-    assert np.asarray(result.x) == pytest.approx(np.ones(2), abs=1e-3)
+    # where no step is left once the value is 2 to the last bit, x has the square root of its rounding to itself
+    assert np.asarray(result.x) == pytest.approx(np.ones(2), abs=2e-3)
 
 
 @pytest.mark.parametrize("name", names(set(METHODS) - ALIKE))

@@ -103,6 +103,29 @@ def test_a_warm_up_at_rate_zero_is_no_stall():
         assert (result.status, result.steps) == (Status.CONVERGED, 44)
 
 
+@pytest.mark.parametrize(
+    "method", [None, jgd.newton(), jgd.newton_raphson()], ids=["default", "newton", "raphson"]
+)
+def test_steps_to_and_fro_by_the_last_bits_are_the_limit_of_precision(method):
+    """A gradient of exactly zero is not to be had: the sums round."""
+    rows = np.random.default_rng(0).standard_normal((200, 8))
+    fit = jgd.models.logistic(rows, rows @ np.arange(1, 9) > rows[:, 0] ** 2, ridge=0.1)
+    result = jgd.minimize(fit, method=method, gtol=0.0, max_steps=2000)
+    assert result.status == Status.PRECISION_LIMIT, result
+    assert result.steps < 100
+    assert result.grad_norm < 1e-13
+    assert result.history["step_norm"][-8:].max() > 0
+
+
+def test_steps_of_the_last_bit_that_lead_on_are_no_stall():
+    def slope(x):
+        return x[0] - 2.0
+
+    result = jgd.minimize(slope, np.ones(1), jgd.gradient_descent(2.0**-53), max_steps=1000)
+    assert (result.status, result.steps) == (Status.MAX_STEPS, 1000)
+    assert float(result.x[0]) == 1 - 1000 * 2.0**-53
+
+
 def test_a_rate_that_has_decayed_to_zero_is_a_stall_and_no_limit_of_precision():
     def rate(k):
         return jnp.where(k < 20, 1e-3, 0.0)

@@ -155,7 +155,7 @@ def test_on_batches_a_run_takes_the_copies_of_x_that_its_docstring_says():
     f = jgd.finite_sum(lambda x, a: a * rosenbrock(x), jnp.ones(4), batch_size=1)
     plain, reduced = (copies(method(1e-4), f) for method in (jgd.gradient_descent, jgd.svrg))
     assert "on mini-batches 5 more than gradient descent" in " ".join(jgd.svrg.__doc__.split())
-    assert reduced - plain == pytest.approx(5, abs=1.1)
+    assert reduced - plain == pytest.approx(5, abs=1.1 if jax.default_backend() == "cpu" else 2.1)
 
 
 @pytest.mark.parametrize(
