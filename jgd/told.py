@@ -25,7 +25,6 @@ class Told(NamedTuple):
     best_value: float
     first_value: float
     grad_norm: float
-    first_grad_norm: float
     looks: int
     fault: str
 
@@ -73,9 +72,7 @@ def told(program: Program, run: Ended) -> Told:
     carry, value, fixed = run.carry, run.point.value.item(), program.objective.fixed
     seen = None if fixed else carry.memory[1][0]
     best = carry.motion.best_value if run.best is None else run.best.value
-    first = (
-        (carry.first_value, carry.memory[0][0]) if seen is None else (seen.first_value, seen.first_grad_norm)
-    )
+    first = carry.first_value if seen is None else seen.first_value
     fault = program.objective.fault()
     return Told(
         Status.DATA_FAILED if fault else Status(carry.status.item()),
@@ -84,9 +81,14 @@ def told(program: Program, run: Ended) -> Told:
         carry.discarded.tolist(),
         value,
         best.item(),
-        first[0].item(),
+        first.item(),
         run.grad_norm.item(),
-        first[1].item(),
         0 if seen is None else seen.times.item() + 1,
         fault,
     )
+
+
+def first_grad_norm(program: Program, carry: Carry) -> float:
+    """The size of the gradient at the start; under mini-batches that of all examples."""
+    fixed = program.objective.fixed
+    return float(carry.memory[0][0] if fixed else carry.memory[1][0].first_grad_norm)
