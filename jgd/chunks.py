@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -73,7 +74,7 @@ def heard(run: Run, time_limit: float) -> Iterator[Snapshot]:
         yield snapshot
 
 
-def asks(callback: Callable[[Snapshot], object]) -> Watcher:
+def asks(callback: Callable[[Snapshot], Any]) -> Watcher:
     """A watcher of a user's function, which returns True to stop, and None or False to go on."""
 
     def watch(snapshot: Snapshot) -> bool:

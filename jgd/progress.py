@@ -30,7 +30,7 @@ class Progress:
     def __init__(self) -> None:
         self._open = contextlib.ExitStack()
         self._show: Callable[[str], Any] | None = None
-        self._next, self._every = SHORT, 0.0
+        self._next, self._every = math.inf if sys.stderr is None else SHORT, 0.0
 
     def __enter__(self) -> "Progress":
         return self
