@@ -12,6 +12,7 @@ _HOME = {
     "minimize": "jgd.api",
     "segments": "jgd.api",
     "Snapshot": "jgd.snapshot",
+    "minimize_many": "jgd.many",
     "finite_sum": "jgd.sums",
     "check": "jgd.checkup",
     "Result": "jgd.result",
@@ -98,6 +99,7 @@ if TYPE_CHECKING:
     from jgd.driver.recorder import Recorder as Recorder
     from jgd.driver.solve import solve as solve
     from jgd.geometry.gauge import curvature_gauge as curvature_gauge
+    from jgd.many import minimize_many as minimize_many
     from jgd.methods.as_optax import as_optax as as_optax
     from jgd.methods.curved_recipes import bfgs as bfgs
     from jgd.methods.curved_recipes import gauss_newton as gauss_newton

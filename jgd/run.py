@@ -23,7 +23,7 @@ from jgd.interrupts import wait
 from jgd.methods.default import Stage
 from jgd.result import Result, Tolerances, Work
 from jgd.resume import taken_over
-from jgd.told import Best, Ended, Told, ended, first_grad_norm, told
+from jgd.told import Best, Ended, Told, ended, firsts, told
 
 
 @compiled
@@ -127,8 +127,8 @@ class Run:
     def tolerance(self) -> float:
         """What the size of the gradient is held against."""
         assert self.carry is not None
-        first = first_grad_norm(self.program, self.carry)
-        return float(self.tolerances["gtol"] + self.tolerances["grtol"] * first)
+        _, first = firsts(self.program, self.carry)
+        return float(self.tolerances["gtol"] + self.tolerances["grtol"] * float(first))
 
     @_timed
     def whole(self) -> "Run":

@@ -67,12 +67,24 @@ def ended(program: Program, carry: Carry) -> Ended:
     return Ended(carry, point, tree.norm_inf(f.full.stationarity(point)), best)
 
 
+def lowest(run: Ended) -> jax.Array:
+    """The lowest value that the run has seen."""
+    return run.carry.motion.best_value if run.best is None else run.best.value
+
+
+def firsts(program: Program, carry: Carry) -> tuple[jax.Array, jax.Array]:
+    """The value and the size of the gradient at the start."""
+    if program.objective.fixed:
+        return carry.first_value, carry.memory[0][0]
+    seen = carry.memory[1][0]
+    return seen.first_value, seen.first_grad_norm
+
+
 def told(program: Program, run: Ended) -> Told:
     """The numbers of a run that has ended."""
-    carry, value, fixed = run.carry, run.point.value.item(), program.objective.fixed
-    seen = None if fixed else carry.memory[1][0]
-    best = carry.motion.best_value if run.best is None else run.best.value
-    first = carry.first_value if seen is None else seen.first_value
+    carry, value = run.carry, run.point.value.item()
+    seen = None if program.objective.fixed else carry.memory[1][0]
+    best, (first, _) = lowest(run), firsts(program, carry)
     fault = program.objective.fault()
     return Told(
         Status.DATA_FAILED if fault else Status(carry.status.item()),
@@ -86,9 +98,3 @@ def told(program: Program, run: Ended) -> Told:
         0 if seen is None else seen.times.item() + 1,
         fault,
     )
-
-
-def first_grad_norm(program: Program, carry: Carry) -> float:
-    """The size of the gradient at the start; under mini-batches that of all examples."""
-    fixed = program.objective.fixed
-    return float(carry.memory[0][0] if fixed else carry.memory[1][0].first_grad_norm)

@@ -43,11 +43,12 @@ def _is_known(option: tuple[str, Any]) -> bool:
     return True
 
 
-def compiled(fun: Callable) -> Callable:
+def compiled(fun: Callable, around: Callable[[Callable], Callable] = lambda program: program) -> Callable:
     """`jax.jit(fun)` with those options, as one kernel on CPU where that is possible.
 
-    It forgets its programs when there are more than `KEPT`, so that a new objective at every call cannot
-    fill the process: on CPU a program keeps some 150 memory maps, and Linux ends a process at 65,530.
+    `around(program)` is what is compiled: the program as it is, or on several devices at once. It forgets its
+    programs when there are more than `KEPT`, so that a new objective at every call cannot fill the process:
+    on CPU a program keeps some 150 memory maps, and Linux ends a process at 65,530.
     """
     traced = 0
     whole: set[Any] = set()
@@ -61,9 +62,19 @@ def compiled(fun: Callable) -> Callable:
             traced += 1
             return fun(*args)
 
-        if as_one and is_possible():
-            return jax.jit(as_one_kernel(counted, whole), compiler_options=options())
-        return jax.jit(lambda *args: (counted(*args), None), compiler_options=options())
+        def in_parts(*args: Any) -> tuple[Any, None]:
+            return counted(*args), None
+
+        program = as_one_kernel(counted, whole) if as_one and is_possible() else in_parts
+
+        def call(*args: Any) -> Any:
+            known = len(whole)
+            out = around(program)(*args)
+            if len(whole) > known:
+                whole.add(kind(args))
+            return out
+
+        return jax.jit(call, compiler_options=options())
 
     @wraps(fun)
     def call(*args: Any) -> Any:

@@ -12,6 +12,7 @@ from jgd.core.record import record, static
 from jgd.core.types import Info, Point
 from jgd.linalg.dense import solve_shifted
 from jgd.linalg.free import reduced
+from jgd.linalg.symmetric import solve
 
 
 @record
@@ -28,7 +29,7 @@ class NewtonRaphson:
     def __call__(self, f: Objective, p: Point, s: None) -> tuple[Any, None, Info]:
         """The solution of H d = -grad."""
         hessian = reduced(f.hessian(p.x), f.ravelled_free(p))
-        d = jnp.linalg.solve(hessian, -tree.vector(p.grad))
+        d = solve(hessian, -tree.vector(p.grad))
         return tree.unravelled(d, p.x), None, Info(hessians=1)
 
 

@@ -96,13 +96,13 @@ class Recorder:
         )
 
 
-def read(history: Row, last: Row, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+def read(history: Row, last: Row | None, names: tuple[str, ...]) -> dict[str, np.ndarray]:
     """The written rows in the order of their steps, and the last one, by column of reals and counts."""
     rows = jax.tree.map(lambda leaf: np.asarray(leaf)[:-1], history)
     steps = rows.wholes[:, 0]
     order = np.argsort(steps)[np.sum(steps < 0) :]
     kept = jax.tree.map(lambda leaf: leaf[order], rows)
-    if not order.size or steps[order[-1]] != last.wholes[0]:
+    if last is not None and (not order.size or steps[order[-1]] != last.wholes[0]):
         kept = jax.tree.map(
             lambda leaf, row: np.concatenate([leaf, np.asarray(row, leaf.dtype)[None]]), kept, last
         )

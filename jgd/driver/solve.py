@@ -3,7 +3,7 @@
 The loop has two levels. The steps (`StepLoop.walk`) carry what one step changes, a `Motion`, and store
 nothing else: the tests of every step stand in their predicate. A block of steps ends where a row of the
 history or a check is due, and one step before; there the checks are made, the row is written and the
-status decided (`_settle`). A block that meets a point that is not finite is run again from its start to
+status decided (`settle`). A block that meets a point that is not finite is run again from its start to
 the step before, and the best point of a run is found by running again the block that saw it. Where blocks
 end depends on the number of the step alone, so a run in two pieces leads where the run in one does, to
 the bit.
@@ -32,11 +32,12 @@ def _to_edge(k: jax.Array, exponent: int) -> jax.Array:
     return jnp.where(ahead > 1, ahead - 1, ahead)
 
 
-def _settle(steps: StepLoop, start: Carry, motion: Motion) -> tuple[Carry, jax.Array]:
+def settle(steps: StepLoop, start: Carry, motion: Motion) -> tuple[Carry, jax.Array]:
     """The carry after a block from `start` to `motion`, and whether it is where the block began.
 
     This is the one place that decides the status. A block that met a point which is not finite leaves
-    the run where the block began, to be run again to the step before.
+    the run where the block began, to be run again to the step before. Where the best value was seen is for
+    the loop to remember.
     """
     program = steps.program
     f, tests, checks = program.objective, *start.memory
@@ -65,16 +66,14 @@ def _settle(steps: StepLoop, start: Carry, motion: Motion) -> tuple[Carry, jax.A
         status = jnp.where(status == Status.RUNNING, other, status)
     back = ~good & (now.k > 0)
     status = jnp.where(good | back, jnp.where(back, Status.RUNNING, status), Status.NONFINITE_START)
-    improved = good & (now.best_value < before.best_value)
-    carry = Carry(
+    carry = dataclasses.replace(
+        start,
         motion=tree.select(back, start.motion, motion),
         grad_norm=jnp.where(back, start.grad_norm, progress.grad_norm),
-        best_origin=tree.select(improved, before.at, start.best_origin),
         status=status.astype(jnp.int32),
         discarded=start.discarded + jnp.where(back, now.counts - before.counts, 0),
         memory=(tests, checks),
         history=history,
-        first_value=start.first_value,
     )
     return carry, back
 
@@ -124,7 +123,10 @@ def run(program: Program, carry: Carry, limit: Any, floor: Any = -jnp.inf) -> Ca
         ahead = jnp.minimum(_to_edge(k, program.exponent), limit - k)
         end = jnp.where(start.status == Status.NOT_STARTED, k, k + ahead)
         motion = steps.walk(start.motion, end, floor, start.memory[0])
-        carry, back = _settle(steps, start, motion)
+        carry, back = settle(steps, start, motion)
+        improved = ~back & (motion.best_value < start.motion.best_value)
+        origin = tree.select(improved, start.motion.at, start.best_origin)
+        carry = dataclasses.replace(carry, best_origin=origin)
         limit = jnp.where(back, motion.k - 1, jnp.where(motion.point.value <= floor, motion.k, limit))
         return carry, limit, broken | back
 

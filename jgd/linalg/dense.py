@@ -3,7 +3,8 @@
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.scipy.linalg import cho_solve
+
+from jgd.linalg.symmetric import cholesky, solve_factored
 
 MAX_SHIFTS = 64
 
@@ -34,7 +35,7 @@ def solve_shifted(H: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
 
     def attempt(carry: tuple) -> tuple:
         _, _, following, count = carry
-        factor = jnp.linalg.cholesky(H + following * identity, symmetrize_input=False)
+        factor = cholesky(H + following * identity)
         safe = jnp.min(jnp.diagonal(factor)) ** 2 > tolerance
         doubled = jnp.maximum(following + following, floor)
         return (factor, following, jnp.where(safe, -jnp.ones((), dtype), doubled), count + 1)
@@ -44,4 +45,4 @@ def solve_shifted(H: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
 
     start = (identity, jnp.zeros((), dtype), first, jnp.zeros((), jnp.int32))
     factor, shift, _, _ = lax.while_loop(unsafe, attempt, start)
-    return cho_solve((factor, True), b), shift
+    return solve_factored(factor, b), shift

@@ -1,4 +1,4 @@
-"""Eigenvalues and eigenvectors of a symmetric matrix, within a compiled kernel where it is tiny."""
+"""Symmetric matrices: eigenvalues, factors and solutions, within a compiled kernel where they are tiny."""
 
 from itertools import combinations
 
@@ -6,9 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.scipy.linalg import cho_solve
 
 TINY = 4
-"""Up to this size by Jacobi's rotations, which need no call of LAPACK: a small loop stays one kernel."""
+"""Up to this size without a call of LAPACK: a small loop stays one kernel."""
 
 SWEEPS = 12
 
@@ -16,6 +17,42 @@ SWEEPS = 12
 def eigh(A: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The eigenvalues of A (n, n), and its eigenvectors as columns; in no order where n is tiny."""
     return _jacobi(A) if A.shape[0] <= TINY else jnp.linalg.eigh(A)
+
+
+def cholesky(A: jax.Array) -> jax.Array:
+    """The lower triangular L with L L^T = A (n, n); it has NaN where A is not positive definite.
+
+    Reference: Golub & Van Loan (2013), Matrix Computations, algorithm 4.2.2 (outer products).
+    """
+    n = A.shape[0]
+    if n > TINY:
+        return jnp.linalg.cholesky(A, symmetrize_input=False)
+    columns = []
+    for j in range(n):
+        column = jnp.where(np.arange(n) >= j, A[:, j] / jnp.sqrt(A[j, j]), 0)
+        A = A - column[:, None] * column
+        columns.append(column)
+    return jnp.stack(columns, axis=1)
+
+
+def solve_factored(L: jax.Array, b: jax.Array) -> jax.Array:
+    """The z with L L^T z = b, for vectors of n."""
+    n = L.shape[0]
+    if n > TINY:
+        return cho_solve((L, True), b)
+    for M, order in ((L, range(n)), (L.T, reversed(range(n)))):
+        for j in order:
+            z = b[j] / M[j, j]
+            b = jnp.where(np.arange(n) == j, z, b - M[:, j] * z)
+    return b
+
+
+def solve(A: jax.Array, b: jax.Array) -> jax.Array:
+    """The z with A z = b, for symmetric A (n, n); it is not finite where A is singular to the last bit."""
+    if A.shape[0] > TINY:
+        return jnp.linalg.solve(A, b)
+    values, V = eigh(A)
+    return (V * ((b @ V) / values)).sum(axis=1)
 
 
 def _jacobi(A: jax.Array) -> tuple[jax.Array, jax.Array]:

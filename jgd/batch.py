@@ -1,0 +1,158 @@
+"""Many problems of one kind: handed out in pieces to the devices, the ends of their runs brought together."""
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, PartitionSpec
+
+from jgd.core import tree
+from jgd.core.check import MOST
+from jgd.core.compiled import compiled
+from jgd.core.kernel import READ
+from jgd.core.record import record, static
+from jgd.core.sharded import automatic
+from jgd.driver.carry import Carry, Program
+from jgd.driver.lanes import side_by_side
+from jgd.driver.queue import End, Queue, one_by_one
+from jgd.driver.recorder import COUNTS
+from jgd.told import ended, firsts, lowest
+
+PIECE_BYTES = 2**28
+"""So much of problems and of what is kept of them is on a device at once, where lanes run side by side."""
+
+LANES = {"cpu": 1, "gpu": 4096, "tpu": 4096}
+"""How many runs go side by side on a device.
+
+On CPU one after another is fastest at all sizes: a step of several runs is as much arithmetic, and the
+numbers of one small run stay in the processor's registers.
+"""
+
+AXIS = "problems"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """So many problems, each a program and a start.
+
+    `one` has the leaves of a single problem; in `many`, where leaves have a first axis, that counts the
+    problems, and those leaves are NumPy's.
+    """
+
+    one: tuple[Program, Any]
+    many: tuple[Program, Any]
+    count: int
+
+    @property
+    def own(self) -> tuple[bool, ...]:
+        """Which leaves differ from problem to problem."""
+        pairs = zip(jax.tree.leaves(self.one), jax.tree.leaves(self.many), strict=True)
+        return tuple(np.ndim(one) < np.ndim(many) for one, many in pairs)
+
+    def pick(self, rows: np.ndarray) -> "Batch":
+        """These problems of it."""
+        leaves, structure = jax.tree.flatten(self.many)
+        picked = [leaf[rows] if own else leaf for leaf, own in zip(leaves, self.own, strict=True)]
+        return dataclasses.replace(self, many=structure.unflatten(picked), count=len(rows))
+
+
+@record
+class Piece:
+    """Problems for all devices: a queue, and how many problems of it each device has, (devices,)."""
+
+    queue: Queue
+    counts: Any
+    lanes: int = static()
+
+
+@cache
+def mesh() -> Mesh:
+    """The devices of this process, in a row."""
+    return automatic(Mesh(np.array(jax.local_devices()), (AXIS,)))
+
+
+def _on_every_device(program: Any) -> Any:
+    """The program on every device, each with its own problems; they have nothing to say to each other."""
+
+    def call(piece: Piece) -> Any:
+        if mesh().size == 1:
+            return program(piece)
+        spread, whole = PartitionSpec(AXIS), PartitionSpec()
+        specs = [spread if own else whole for own in (*piece.queue.own, False, True)]
+        given = jax.tree.unflatten(jax.tree.structure(piece), specs)
+        return jax.shard_map(
+            program, mesh=mesh(), in_specs=(given,), out_specs=(spread, whole), check_vma=False
+        )(piece)
+
+    return call
+
+
+def _solve(piece: Piece) -> tuple[End, jax.Array]:
+    """The ends of the problems that a device has, and how many steps its lanes made, (1,)."""
+    queue, count = piece.queue, piece.counts[0]
+    if piece.lanes == 1:
+        return one_by_one(queue, queue.blank(), 0, count), jnp.zeros(1, jnp.int32)
+    state = side_by_side(queue, piece.lanes, count)
+    return state.ends, state.rounds[None]
+
+
+_solved = compiled(_solve, around=_on_every_device)
+
+
+def kept(program: Program, carry: Carry) -> End:
+    """The End of a run; under mini-batches its values are those of all examples."""
+    run, motion = ended(program, carry), carry.motion
+    first_value, first_grad_norm = firsts(program, carry)
+    return End(
+        x=run.point.x,
+        value=run.point.value,
+        grad_norm=run.grad_norm,
+        status=carry.status,
+        steps=motion.k,
+        counts=motion.counts,
+        discarded=carry.discarded,
+        first_value=first_value,
+        first_grad_norm=first_grad_norm,
+        best_value=lowest(run),
+        best_x=run.best and run.best.x,
+        history=carry.history,
+    )
+
+
+def solved(batch: Batch, lanes: int | None, limit: int | None = None) -> tuple[End, int]:
+    """The ends of all problems, in NumPy, and how many steps were executed.
+
+    Runs of more than `limit` steps are left unfinished, with the status RUNNING.
+    """
+    width = LANES.get(jax.default_backend(), 1) if lanes is None else lanes
+    devices, own = mesh().size, batch.own
+    room = _room(batch, -(-batch.count // devices), width)
+    found, executed = [], 0
+    for start in range(0, batch.count, room * devices):
+        size = min(room * devices, batch.count - start)
+        counts = (size // devices + (np.arange(devices) < size % devices)).astype(np.int32)
+        first = start + np.cumsum(counts) - counts
+        rows = np.minimum(first[:, None] + np.arange(room), batch.count - 1).ravel()
+        program, x0 = batch.pick(rows).many
+        queue = Queue(program, x0, np.int32(MOST if limit is None else limit), own, kept)
+        ends, rounds = jax.device_get(_solved(Piece(queue, counts, width)))
+        there = (np.arange(room) < counts[:, None]).ravel()
+        found.append(jax.tree.map(lambda leaf, there=there: leaf[there], ends))
+        executed += int(ends.steps[there].sum()) if width == 1 else int(rounds.sum()) * width
+    return jax.tree.map(lambda *parts: np.concatenate(parts), *found), executed
+
+
+def _room(batch: Batch, share: int, width: int) -> int:
+    """How many problems a device is given at once: a power of two, and less than twice its share."""
+    program, x0 = batch.one
+    recorder, n = program.recorder, tree.size(x0)
+    leaves = zip(jax.tree.leaves(batch.one), batch.own, strict=True)
+    entries = [np.size(leaf) for leaf, own in leaves if own] + [n, len(COUNTS)]
+    if recorder is not None:
+        entries.append((recorder.rows + 1) * (16 + n * recorder.x))
+    most = READ // max(entries) if width == 1 else PIECE_BYTES // (8 * sum(entries))
+    return 1 << min(max(most, 1).bit_length() - 1, (share - 1).bit_length())

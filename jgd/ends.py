@@ -1,0 +1,202 @@
+"""How many runs ended: one row of every array is one run."""
+
+import dataclasses
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax
+import numpy as np
+
+from jgd.batch import Batch, solved
+from jgd.core import tree
+from jgd.core.status import Status
+from jgd.core.words import method_name, plural
+from jgd.driver.queue import End, columns
+from jgd.driver.recorder import COUNTS, read
+from jgd.driver.stop import Stop, Target
+from jgd.methods.default import Stage
+
+
+@dataclass(frozen=True)
+class Part:
+    """Runs by one method: the problems, which of all runs they are, their ends, and the steps executed."""
+
+    batch: Batch
+    rows: np.ndarray
+    end: End
+    executed: int
+    stage: Stage
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Ends:
+    """What `minimize_many` returns: arrays of NumPy whose first axis counts the runs.
+
+    `parts` are the runs by the methods that had a share in them, `tolerances` those that were given,
+    `seconds` those of compiling and of running.
+    """
+
+    parts: list[Part]
+    tolerances: dict[str, float]
+    seconds: tuple[float, float]
+
+    @property
+    def count(self) -> int:
+        """The number of runs."""
+        return self.parts[0].batch.count
+
+    def _last(self, name: str) -> Any:
+        """What is kept of the runs under this name, by the method that was the last."""
+        first, *others = self.parts
+        found = jax.tree.map(np.array, getattr(first.end, name))
+        for part in others:
+            for kept, new in zip(
+                jax.tree.leaves(found), jax.tree.leaves(getattr(part.end, name)), strict=True
+            ):
+                kept[part.rows] = new
+        return found
+
+    def _sum(self, name: str) -> np.ndarray:
+        found = np.zeros_like(np.asarray(getattr(self.parts[0].end, name)))
+        for part in self.parts:
+            found[part.rows] += getattr(part.end, name)
+        return found
+
+    @cached_property
+    def x(self) -> Any:
+        """The last finite points, a pytree like x0s."""
+        return self._last("x")
+
+    @cached_property
+    def value(self) -> np.ndarray:
+        """The values there."""
+        return self._last("value")
+
+    @cached_property
+    def grad_norm(self) -> np.ndarray:
+        """The largest absolute entries of the gradients there."""
+        return self._last("grad_norm")
+
+    @cached_property
+    def status(self) -> np.ndarray:
+        """Why each run ended: whole numbers, the `jgd.Status` of which is `Status(ends.status[i])`."""
+        return self._last("status")
+
+    @cached_property
+    def steps(self) -> np.ndarray:
+        """The steps of each run."""
+        return self._sum("steps")
+
+    @property
+    def success(self) -> np.ndarray:
+        """Which runs met the gradient test or the target."""
+        return np.isin(self.status, [status for status in Status if status.ok])
+
+    @cached_property
+    def work(self) -> dict[str, np.ndarray]:
+        """What each run evaluated, and how many of the values led nowhere (`discarded`)."""
+        led, again = self._sum("counts"), self._sum("discarded")
+        columns = {name: led[:, i] + again[:, i] for i, name in enumerate(COUNTS[:-1])}
+        return {**columns, "discarded": led[:, -1] + again[:, 0]}
+
+    @property
+    def executed(self) -> int:
+        """How many steps were executed: those of the runs, and those of lanes that waited."""
+        return sum(part.executed for part in self.parts)
+
+    @property
+    def first_value(self) -> np.ndarray:
+        """The values at the starts."""
+        return np.asarray(self.parts[0].end.first_value)
+
+    @cached_property
+    def best_value(self) -> np.ndarray:
+        """The lowest value that each run has seen."""
+        found = np.array(self.parts[0].end.best_value)
+        for part in self.parts[1:]:
+            found[part.rows] = np.fmin(found[part.rows], part.end.best_value)
+        return found
+
+    @cached_property
+    def best_x(self) -> Any:
+        """Where that was; runs that ended higher are made again up to there when this is first asked for."""
+        found = jax.tree.map(np.array, self.x)
+        for part in self.parts:
+            best = self.best_value[part.rows]
+            behind = np.flatnonzero((part.end.best_value <= best) & (best < self.value[part.rows]))
+            if behind.size:
+                known = part.end.best_x
+                x = jax.tree.map(lambda leaf, at=behind: leaf[at], known) if known else _to_best(part, behind)
+                for kept, new in zip(jax.tree.leaves(found), jax.tree.leaves(x), strict=True):
+                    kept[part.rows[behind]] = new
+        return found
+
+    def history(self, run: int) -> dict[str, np.ndarray]:
+        """The recorded rows of a run by column; empty if nothing was recorded.
+
+        Of a run that another method went on with they are those of that method.
+        """
+        part = next(part for part in reversed(self.parts) if run in part.rows)
+        if part.end.history is None:
+            return {}
+        row = int(np.flatnonzero(part.rows == run)[0])
+        kept = jax.tree.map(lambda leaf: leaf[row], part.end.history)
+        return read(kept, None, columns(*part.batch.one))
+
+    def __len__(self) -> int:
+        """The number of runs."""
+        return self.count
+
+    def __repr__(self) -> str:
+        """The verdicts in one line."""
+        counted = Counter(self.status.tolist()).most_common()
+        told = ", ".join(f"{count:,} {Status(status).name}" for status, count in counted)
+        return f"Ends({plural(self.count, 'run')}: {told})"
+
+    def __str__(self) -> str:
+        """The summary."""
+        return "\n".join(_summary(self))
+
+
+def _to_best(part: Part, rows: np.ndarray) -> Any:
+    """Where these runs saw their lowest values: each is run again, to that value."""
+    batch = part.batch.pick(rows)
+    program, x0 = batch.many
+    best = part.end.best_value[rows]
+
+    def aimed(rule: Any) -> Any:
+        return dataclasses.replace(rule, target=best) if isinstance(rule, Target) else rule
+
+    stop = Stop(tuple(map(aimed, program.stop.tests)), program.stop.checks)
+    program = dataclasses.replace(program, stop=stop)
+    return solved(dataclasses.replace(batch, many=(program, x0)), 1)[0].x
+
+
+def _summary(ends: Ends) -> list[str]:
+    program, x = ends.parts[0].batch.one
+    name, size = method_name(program.method), plural(tree.size(x), "parameter")
+    why = ends.parts[0].stage.why
+    lines = [
+        f"{plural(ends.count, 'run')} of {name}{f' ({why})' if why else ''}, {size}, {tree.dtype(x).name}"
+    ]
+    for status, count in Counter(ends.status.tolist()).most_common():
+        steps = ends.steps[ends.status == status]
+        low, middle, high = (int(np.quantile(steps, q)) for q in (0, 0.5, 1))
+        spread = f"{low:,} to {high:,} steps, half of them in {middle:,}" if low < high else f"{low:,} steps"
+        lines.append(f"  {Status(status).name:16} {count:>9,}   {spread}")
+    finite = np.where(np.isfinite(ends.best_value), ends.best_value, np.inf)
+    lowest = int(np.argmin(finite))
+    lines.append(f"  lowest value     {ends.best_value[lowest]:.10g} (run {lowest:,})")
+    for part in ends.parts[1:]:
+        lines.append(
+            f"  handed over      {plural(len(part.rows), 'run')} to {method_name(part.stage.method)}"
+        )
+    work = {key: int(column.sum()) for key, column in ends.work.items()}
+    parts = [plural(work["values"], "value"), plural(work["grads"], "gradient")]
+    parts += [plural(work["hvps"], "Hessian-vector product")] if work["hvps"] else []
+    parts += [plural(work["hessians"], "Hessian")] if work["hessians"] else []
+    lines.append(f"  work             {', '.join(parts)}")
+    lines.append(f"  time             {ends.seconds[0]:.3f} s compiling, {ends.seconds[1]:.6f} s running")
+    return lines
