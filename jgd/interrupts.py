@@ -1,15 +1,14 @@
 """Ctrl-C and SIGTERM, heard so that a run can end in its own way."""
 
+import contextlib
 import signal
 import threading
-import time
 from collections.abc import Iterable
 from typing import Any
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+import jax
 
-LONGEST_PAUSE = 0.005
-"""Seconds between two looks at whether a compiled call is done."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
@@ -43,9 +42,17 @@ class Interrupts:
         self.heard = True
 
 
-def wait(arrays: Iterable[Any]) -> None:
+def wait(arrays: Iterable[jax.Array]) -> None:
     """Wait for arrays in Python, which hears signals meanwhile, and not in JAX, which does not."""
-    pause = LONGEST_PAUSE / 64
-    while not all(array.is_ready() for array in arrays):
-        time.sleep(pause)
-        pause = min(2 * pause, LONGEST_PAUSE)
+    waiting = [array for array in arrays if not array.is_ready()]
+    if not waiting:
+        return
+    there = threading.Event()
+
+    def wait_in_jax() -> None:
+        with contextlib.suppress(Exception):  # it is raised again where they are read
+            jax.block_until_ready(waiting)
+        there.set()
+
+    threading.Thread(target=wait_in_jax, daemon=True).start()
+    there.wait()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -33,12 +34,12 @@ def _whole(program: Program, x0: Any, limit: Any) -> Packed:
 
 @compiled
 def _begin(program: Program, x0: Any) -> Packed:
-    return _packed(driver.begin(program, x0))
+    return _packed(_apart(driver.begin(program, x0)))
 
 
 @compiled
 def _take_over(before: Program, carry: Carry, program: Program) -> Packed:
-    return _packed(taken_over(before, carry, program))
+    return _packed(_apart(taken_over(before, carry, program)))
 
 
 @compiled
@@ -55,6 +56,11 @@ def _close(program: Program, carry: Carry) -> Packed:
 def _best(program: Program, carry: Carry) -> Packed:
     motion = driver.best(program, carry)
     return packed(motion, motion.point)
+
+
+def _apart(carry: Carry) -> Carry:
+    """The carry with no leaf in two places, as after any step: otherwise what goes on is compiled twice."""
+    return jax.tree.map(jnp.copy, carry)
 
 
 def _packed(carry: Carry) -> Packed:
