@@ -207,19 +207,32 @@ ENDLESS = ("my_model.py:loss", "--x0", "3,1", "--x64", "--max-steps", "200000000
 ENDLESS += ("--method", "gradient_descent", "--set", "learning_rate=1e-12")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_ends_a_run_with_its_summary_and_exits_130(folder, number):
+def test_an_interrupt_ends_a_run_with_its_summary_and_exits_130(folder):
     process = started("run", *ENDLESS, "--progress", "--save", "interrupted", cwd=folder)
     assert process.stderr is not None
     shown = process.stderr.readline()
     assert shown.startswith("gradient_descent  step ")
-    process.send_signal(number)
+    process.send_signal(signal.SIGINT)
     out, errors = process.communicate(timeout=10)
     assert process.returncode == 130, errors
     assert out.startswith("INTERRUPTED: ")
     assert errors.startswith("INTERRUPTED  step ")
     saved = json.loads((folder / "interrupted" / "result.json").read_text())
     assert (saved["status"], saved["steps"] > 0) == ("INTERRUPTED", True)
+
+
+def test_a_request_to_end_the_process_does_so_without_progress_too(folder):
+    process = started("run", *ENDLESS, cwd=folder)
+    time.sleep(7)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    try:
+        out, errors = process.communicate(timeout=10)
+    finally:
+        process.kill()
+        process.wait()
+    assert (process.returncode, errors) == (130, "")
+    assert out.startswith("INTERRUPTED: ")
 
 
 def test_an_interrupt_of_other_commands_exits_130_in_the_midst_of_a_compiled_loop(folder):

@@ -62,7 +62,9 @@ def test_under_mini_batches_the_numbers_are_those_of_a_batch_and_the_result_of_a
         objective = fit.objective(jnp.asarray(START)).at(snapshot.step)
         assert snapshot.value == pytest.approx(float(objective.value(snapshot.x)), rel=1e-12)
         assert float(snapshot.result.value) == pytest.approx(float(fit(snapshot.x)), rel=1e-12)
-    assert snapshots[-1].best_value < float(fit(jnp.asarray(START)))
+    last = snapshots[-1]
+    assert last.best_value < float(fit(jnp.asarray(START)))
+    assert float(last.result.best_value) == min(last.best_value, float(last.result.value))
 
 
 @pytest.mark.parametrize("yes", [True, np.bool_(True), jnp.array(True)])
@@ -119,12 +121,12 @@ def test_the_limit_of_time_ends_a_run_in_time():
 
 
 def test_a_limit_of_time_counts_the_loop_s_own_time_too():
-    snapshot = None
-    for snapshot in jgd.segments(rosenbrock, X0, CREEP, **ENDLESS, time_limit=2.0):  # noqa: B007
+    snapshots = []
+    for snapshot in jgd.segments(rosenbrock, X0, CREEP, **ENDLESS, time_limit=2.0):
+        snapshots.append(snapshot)
         time.sleep(0.2)
-    assert snapshot is not None
-    assert snapshot.status == Status.TIME_LIMIT
-    assert snapshot.result.run_seconds < 1.5
+    assert snapshots[-1].status == Status.TIME_LIMIT
+    assert snapshots[-1].seconds >= sum(snapshots[-1].run.seconds) + 0.2 * (len(snapshots) - 1)
 
 
 @pytest.mark.parametrize(
