@@ -55,6 +55,7 @@ def test_a_result_that_is_asked_for_midway_does_not_disturb_the_run():
     assert np.array_equal(more.x, result.x)
 
 
+@pytest.mark.slow
 def test_under_mini_batches_the_numbers_are_those_of_a_batch_and_the_result_of_all():
     fit = jgd.finite_sum(of_one, (X, Y), regularizer=ridge, batch_size=16, test_every=2)
     snapshots = list(jgd.segments(fit, START, jgd.gradient_descent(0.3), max_steps=60, gtol=1e-3))
