@@ -14,6 +14,7 @@ _HOME = {
     "finite_sum": "jgd.sums",
     "check": "jgd.checkup",
     "Result": "jgd.result",
+    "Ends": "jgd.ends",
     "Status": "jgd.core.status",
     "Objective": "jgd.core.objective",
     "Point": "jgd.core.types",
@@ -95,6 +96,7 @@ if TYPE_CHECKING:
     from jgd.driver.carry import Program as Program
     from jgd.driver.recorder import Recorder as Recorder
     from jgd.driver.solve import solve as solve
+    from jgd.ends import Ends as Ends
     from jgd.geometry.gauge import curvature_gauge as curvature_gauge
     from jgd.many import minimize_many as minimize_many
     from jgd.methods.as_optax import as_optax as as_optax
