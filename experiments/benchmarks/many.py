@@ -73,7 +73,7 @@ METHODS = {
 def vmapped(fun: Callable, method: optax.GradientTransformationExtraArgs) -> Callable:
     """optax in a loop that goes on until the gradient is small, vmapped."""
 
-    def solve(x0: jax.Array, kind: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def solve(x0: jax.Array, kind: jax.Array) -> tuple[Any, Any]:
         def value(x: jax.Array) -> jax.Array:
             return fun(x, kind)
 
@@ -101,7 +101,7 @@ def vmapped_adam(fun: Callable) -> Callable:
     """optax.adam in the plainest loop, vmapped."""
     method = optax.adam(0.05)
 
-    def solve(x0: jax.Array, kind: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def solve(x0: jax.Array, kind: jax.Array) -> tuple[Any, Any]:
         gradient = jax.grad(lambda x: fun(x, kind))
 
         def step(carry: tuple) -> tuple:
@@ -123,7 +123,7 @@ def vmapped_optimistix(fun: Callable) -> Callable:
     """optimistix's L-BFGS, vmapped."""
     solver = optimistix.LBFGS(rtol=1e-10, atol=1e-10)
 
-    def solve(x0: jax.Array, kind: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def solve(x0: jax.Array, kind: jax.Array) -> tuple[Any, Any]:
         found = optimistix.minimise(fun, solver, x0, args=kind, max_steps=CAP, throw=False)
         return found.value, found.stats["num_steps"]
 
@@ -223,8 +223,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
-    if jax.config.jax_platforms in (None, "", "cpu"):
-        jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
+    jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
     starts = np.random.default_rng(0).uniform(-2, 2, (options.runs, 2))
     kinds = np.arange(options.runs, dtype=np.int32) % len(BAG)
     print(f"{jax.devices()[0].device_kind}, {len(jax.devices())} devices, {options.runs:,} runs, float64")
