@@ -10,6 +10,8 @@ __version__ = "0.1.0"
 
 _HOME = {
     "minimize": "jgd.api",
+    "segments": "jgd.api",
+    "Snapshot": "jgd.snapshot",
     "minimize_many": "jgd.many",
     "finite_sum": "jgd.sums",
     "check": "jgd.checkup",
@@ -83,6 +85,7 @@ if TYPE_CHECKING:
     from jgd import parallel as parallel
     from jgd import problems as problems
     from jgd.api import minimize as minimize
+    from jgd.api import segments as segments
     from jgd.checkup import check as check
     from jgd.core.objective import Objective as Objective
     from jgd.core.record import record as record
@@ -127,6 +130,7 @@ if TYPE_CHECKING:
     from jgd.searches.fixed import silver as silver
     from jgd.searches.lengths import lengths as lengths
     from jgd.searches.wolfe import wolfe as wolfe
+    from jgd.snapshot import Snapshot as Snapshot
     from jgd.study.compare import compare as compare
     from jgd.study.curvature import curvature as curvature
     from jgd.study.curvature_plots import slices_figure as slices_figure

@@ -1,56 +1,19 @@
-"""The front door: `minimize`, which checks, wraps, chooses defaults, runs, and tells."""
+"""The front door: `minimize` and `segments`, which check, wrap, choose defaults, run, and tell."""
 
-import dataclasses
-import time
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
-from jgd.clock import compile_seconds
-from jgd.core import tree
-from jgd.core.check import MOST
-from jgd.core.compiled import compiled
-from jgd.core.packed import Packed, packed, unpacked
-from jgd.core.status import Status
-from jgd.driver import solve as driver
-from jgd.driver.carry import GRID, Carry, Program
+from jgd.beginning import begun
+from jgd.chunks import asks, heard, watched
+from jgd.core import check
+from jgd.driver.carry import GRID
 from jgd.driver.recorder import Recorder
-from jgd.methods.default import Stage
-from jgd.prepare import prepare
-from jgd.result import Result, Tolerances, Work
-from jgd.resume import resumed, taken_over
-from jgd.rules import MAX_STEPS, rules
-from jgd.sums import FiniteSum
-from jgd.told import Best, Ended, Told, ended, told
-
-
-@compiled
-def _start(program: Program, x0: Any, limit: Any) -> Packed:
-    return _packed(program, driver.solve(program, x0, limit))
-
-
-@compiled
-def _go_on(program: Program, carry: Carry, limit: Any) -> Packed:
-    return _packed(program, driver.run(program, carry, limit))
-
-
-@compiled
-def _take_over(before: Program, carry: Carry, program: Program) -> Packed:
-    return _packed(program, driver.run(program, taken_over(before, carry, program), MOST))
-
-
-@compiled
-def _best(program: Program, carry: Carry) -> Packed:
-    motion = driver.best(program, carry)
-    return packed(motion, motion.point)
-
-
-def _packed(program: Program, carry: Carry) -> Packed:
-    run = ended(program, carry)
-    return packed(run, run.given)
-
-
-GIVES_WAY = (Status.RUNNING, Status.SEARCH_FAILED, Status.STALLED, Status.PRECISION_LIMIT)
-"""How a method ends that another one follows, if there is one; RUNNING: its share of steps is used up."""
+from jgd.progress import Progress
+from jgd.result import Result
+from jgd.rules import MAX_STEPS
+from jgd.snapshot import Snapshot
 
 
 def minimize(
@@ -72,6 +35,9 @@ def minimize(
     bounds: Any = None,
     x_scale: Any = None,
     start: Result | None = None,
+    callback: Callable[[Snapshot], Any] | None = None,
+    progress: bool = False,
+    time_limit: float | None = None,
 ) -> Result:
     """Minimize `fun(x, *args)` over x, starting at `x0`.
 
@@ -109,6 +75,15 @@ def minimize(
       start: an earlier Result to go on from, in place of x0, its method if none is named. With the same
         function object, data and kind of method the run goes on as if it had never stopped, max_steps
         counted from its beginning; with others it starts anew at that Result's x. The summary says which.
+      callback: called with a `jgd.Snapshot` about four times a second and at the end; it returns True to
+        stop, None or False to go on. An exception of its own comes out, the snapshot as `error.snapshot`.
+      progress: whether to show step, value, distance to the tolerance and pace on stderr: in a line that
+        changes (with rich, on a terminal or in a notebook), else in a line every few seconds.
+      time_limit: the budget of seconds by the clock, compiling and callback included; `math.inf` for none.
+
+    With `callback`, `progress` or `time_limit` the run is made in chunks of about a quarter of a second, and
+    Ctrl-C or SIGTERM (in the main thread) end it as INTERRUPTED at the end of a chunk, a second one at once.
+    Without them it is one compiled call.
 
     Returns:
       A `Result`; how a run ended is said there and never raised.
@@ -121,132 +96,74 @@ def minimize(
     >>> result.status.name, result.steps
     ('CONVERGED', 1)
     """
-    if isinstance(x0, Result):
-        raise TypeError("x0 is a Result: write start=result to go on from it, or x0=result.x.")
-    if x0 is None and start is None:
-        x0 = fun.start if isinstance(fun, FiniteSum) else None
-    if x0 is None and start is None:
-        raise ValueError("x0 is missing: give a start, a float array or a pytree of them.")
-    if start is not None:
-        if not isinstance(start, Result):
-            raise TypeError(f"start must be the Result of an earlier run, got {type(start).__name__}.")
-        if x0 is not None:
-            raise ValueError("x0 and start are two starts: give one of them.")
-        if x_scale is not None and method is None:
-            raise ValueError("x_scale: the method of start has its own; name a method beside x_scale.")
-        x0, method = start.x, start.program.method if method is None else method
-        box = start.program.objective.box
-        bounds = (box.lower, box.upper) if bounds is None and box is not None else bounds
-    objective, x0, stages = prepare(fun, x0, method, args, has_aux, bounds, x_scale)
-    limits, tolerances = rules(
-        tree.dtype(x0), gtol, grtol, ftol, xtol, target, max_steps, max_evaluations, stop, objective.between
+    run = begun(
+        fun,
+        x0,
+        method,
+        args=args,
+        gtol=gtol,
+        grtol=grtol,
+        ftol=ftol,
+        xtol=xtol,
+        target=target,
+        max_steps=max_steps,
+        max_evaluations=max_evaluations,
+        stop=stop,
+        recorder=recorder,
+        has_aux=has_aux,
+        bounds=bounds,
+        x_scale=x_scale,
+        start=start,
     )
-    if recorder is not None and not isinstance(recorder, Recorder):
-        raise TypeError(f"recorder must be a jgd.Recorder or None, got {type(recorder).__name__}.")
-    programs = [Program(objective, stage.method, limits, recorder) for stage in stages]
-    program = programs[0]
-
-    began, carry, origin = time.perf_counter(), None, ()
-    if start is not None:
-        carry, why = resumed(start.program, start.carry, program)
-        if carry is None:
-            origin = (f"Started anew at the x of the earlier run: {why}.",)
-        else:
-            _check_left(start.steps, max_steps)
-            origin, x0 = (f"Went on from step {start.steps:,} of an earlier run.",), start.x0
-    chosen = stages[0].why
-    limit = MOST if stages[0].steps is None else stages[0].steps
-    ran = _start(program, x0, limit) if carry is None else _go_on(program, carry, MOST)
-    run = unpacked(ran)
-    numbers = told(program, run)
-    for stage, following in zip(stages[1:], programs[1:], strict=True):
-        if numbers.status not in GIVES_WAY:
-            break
-        origin, chosen = (*origin, _handed_over(program, numbers, stage)), ""
-        run = unpacked(_take_over(program, run.carry, following))
-        program, numbers = following, told(following, run)
-    best = run.best or Best(run.point.x, run.point.value, numbers.steps)
-    if run.best is None and numbers.best_value < numbers.value:
-        motion = unpacked(_best(program, run.carry))
-        best = Best(motion.point.x, motion.point.value, motion.k)
-        discarded = run.carry.discarded + motion.counts
-        carry = dataclasses.replace(run.carry, best_origin=motion.at, discarded=discarded)
-        run = dataclasses.replace(run, carry=carry)
-        numbers = numbers._replace(discarded=discarded.tolist())
-    elapsed, compiling = time.perf_counter() - began, compile_seconds(began)
-    seconds = (compiling, elapsed - compiling)
-    return _result(program, run, numbers, best, tolerances, seconds, x0, origin, chosen)
-
-
-def _handed_over(program: Program, numbers: Told, stage: Stage) -> str:
-    """What is said of a method that another one takes over from."""
-    spent = numbers.status == Status.RUNNING
-    how = "had used up its share of steps" if spent else f"ended with {numbers.status.name}"
-    return (
-        f"{method_name(program.method)} {how} at step {numbers.steps:,}, with max |gradient| "
-        f"{numbers.grad_norm:.3g}: {method_name(stage.method)} went on, since {stage.why}."
-    )
-
-
-def _check_left(steps: int, max_steps: int) -> None:
-    if max_steps <= steps:
-        raise ValueError(
-            f"max_steps={max_steps:,} counts from the beginning of the run, which is at step {steps:,}: "
-            "give more."
+    limit = _seconds(time_limit)
+    if callback is not None and not callable(callback):
+        raise TypeError(
+            f"callback must be a function of a jgd.Snapshot or None, got {type(callback).__name__}."
         )
+    if not isinstance(progress, bool):
+        raise TypeError(f"progress must be True or False, got {progress!r}.")
+    if callback is None and not progress and time_limit is None:
+        return run.whole().result()
+    with ExitStack() as opened:
+        watchers = [] if callback is None else [asks(callback)]
+        watchers += [opened.enter_context(Progress())] if progress else []
+        return watched(run, limit, watchers)
 
 
-def _result(
-    program: Program,
-    run: Ended,
-    numbers: Told,
-    best: Best,
-    tolerances: dict[str, float],
-    seconds: tuple[float, float],
-    x0: Any,
-    origin: tuple[str, ...],
-    chosen: str,
-) -> Result:
-    point = run.point
-    values, grads, hvps, hessians, rejected = numbers.counts
-    again_values, again_grads, again_hvps, again_hessians, _ = numbers.discarded
-    return Result(
-        x=point.x,
-        value=point.value,
-        grad=point.grad,
-        aux=point.aux,
-        grad_norm=numbers.grad_norm,
-        status=numbers.status,
-        steps=numbers.steps,
-        best_x=best.x,
-        best_value=best.value,
-        best_step=int(best.k),
-        first_value=numbers.first_value,
-        work=Work(
-            values + again_values,
-            grads + again_grads,
-            hvps + again_hvps,
-            hessians + again_hessians,
-            discarded=rejected + again_values,
-            looks=numbers.looks,
-        ),
-        tolerances=Tolerances(
-            grad=float(tolerances["gtol"] + tolerances["grtol"] * numbers.first_grad_norm), **tolerances
-        ),
-        method=method_name(program.method),
-        dtype=tree.dtype(point.x).name,
-        parameters=tree.size(point.x),
-        compile_seconds=seconds[0],
-        run_seconds=seconds[1],
-        carry=run.carry,
-        program=program,
-        x0=x0,
-        origin=origin,
-        chosen=chosen,
-        fault=numbers.fault,
-    )
+def segments(
+    fun: Callable, x0: Any = None, method: Any = None, *, time_limit: float | None = None, **options: Any
+) -> Iterator[Snapshot]:
+    """The run of `minimize` in chunks of about a quarter of a second, for a loop of your own.
+
+    Args:
+      fun: that of `minimize`.
+      x0: that of `minimize`.
+      method: that of `minimize`.
+      time_limit: that of `minimize`; the loop's own time counts.
+      options: those of `minimize` but for `callback` and `progress`, in whose place is the loop.
+
+    Returns:
+      An iterator over a `jgd.Snapshot` after each chunk, the last one at the end of the run. Leave the loop
+      to stop; `snapshot.result` is the Result at any time. Ctrl-C or SIGTERM in a chunk end the run as
+      INTERRUPTED; in the loop's body they do what they always do.
+
+    Raises:
+      TypeError, ValueError: for bad input, when it is called.
+
+    >>> import jax.numpy as jnp, jgd
+    >>> for snapshot in jgd.segments(lambda x: jnp.sum(jnp.cosh(x)), jnp.ones(3), jgd.newton()):
+    ...     pass
+    >>> snapshot.status.name, snapshot.step == snapshot.result.steps
+    ('CONVERGED', True)
+    """
+    for name in {"callback", "progress"} & options.keys():
+        raise TypeError(f"{name} is an argument of jgd.minimize: here the loop over the snapshots is yours.")
+    return heard(begun(fun, x0, method, **options), _seconds(time_limit))
 
 
-def method_name(method: Any) -> str:
-    """What a summary calls the method."""
-    return getattr(method, "name", type(method).__name__)
+def _seconds(time_limit: float | None) -> float:
+    """The limit of time as a number; raises for what it cannot be."""
+    if time_limit is None or time_limit == math.inf:
+        return math.inf
+    check.scalar("time_limit", time_limit, above=0)
+    return float(time_limit)

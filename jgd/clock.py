@@ -1,6 +1,8 @@
 """How long JAX has spent tracing and compiling, by its own account."""
 
 import time
+from bisect import bisect_right
+from operator import itemgetter
 
 import jax.monitoring
 
@@ -9,6 +11,9 @@ _EVENTS = (
     "/jax/core/compile/jaxpr_to_mlir_module_duration",
     "/jax/core/compile/backend_compile_duration",
 )
+KEPT = 10_000
+"""So many spells of compiling are remembered."""
+
 _intervals: list[tuple[float, float]] = []
 """When JAX was at it, disjoint and in order: an event that encloses earlier ones takes their place."""
 
@@ -21,6 +26,8 @@ def _listen(event: str, duration_secs: float, **_: object) -> None:
     while _intervals and _intervals[-1][0] >= start:
         _intervals.pop()
     _intervals.append((start, end))
+    if len(_intervals) > KEPT:
+        del _intervals[: KEPT // 2]
 
 
 jax.monitoring.register_event_duration_secs_listener(_listen)
@@ -28,6 +35,5 @@ jax.monitoring.register_event_duration_secs_listener(_listen)
 
 def compile_seconds(since: float) -> float:
     """Seconds of tracing, lowering and compiling since a reading of `time.perf_counter`."""
-    recent = [(max(start, since), end) for start, end in _intervals if end > since]
-    _intervals[:] = recent
-    return sum(end - start for start, end in recent)
+    first = bisect_right(_intervals, since, key=itemgetter(1))
+    return sum(end - max(start, since) for start, end in _intervals[first:])

@@ -9,11 +9,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from jgd.api import method_name
 from jgd.batch import Batch, solved
 from jgd.core import tree
 from jgd.core.status import Status
-from jgd.core.words import plural
+from jgd.core.words import method_name, plural
 from jgd.driver.queue import End, columns
 from jgd.driver.recorder import COUNTS, read
 from jgd.driver.stop import Stop, Target

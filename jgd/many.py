@@ -8,7 +8,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from jgd.api import GIVES_WAY
 from jgd.batch import Batch, solved
 from jgd.clock import compile_seconds
 from jgd.core import check, tree
@@ -21,6 +20,7 @@ from jgd.ends import Ends, Part
 from jgd.methods.default import Stage
 from jgd.prepare import prepare
 from jgd.rules import MAX_STEPS, rules
+from jgd.run import GIVES_WAY
 from jgd.sums import FiniteSum
 
 NUMBERS: dict[type, dict[str, str]] = {

@@ -12,6 +12,7 @@ from jgd.core.words import abbreviated, plural
 from jgd.driver.carry import Carry, Program
 from jgd.driver.recorder import read
 from jgd.driver.steps import last_row, names
+from jgd.methods.default import Stage
 from jgd.notes import largest, notes
 
 
@@ -54,9 +55,8 @@ class Result:
     and `best_value` are those of the lowest value seen, at step `best_step`; for a method that always
     descends they are the same. `history` maps column names to NumPy arrays of at most `rows` rows that
     span the run. `grad_norm` is the largest absolute entry. `x0` is where the run began, `origin` says of
-    a run that followed an earlier one how it did, `chosen` why the method was taken where none was named,
-    `fault` why data could not be read. `carry` is all that is needed to go on, `program` what
-    it was a run of.
+    a run that followed an earlier one how it did, `fault` why data could not be read. `carry` is all that is
+    needed to go on, `program` what it was a run of, `turn` its method and those that were to follow.
     """
 
     x: Any
@@ -81,15 +81,13 @@ class Result:
     program: Program
     x0: Any
     origin: tuple[str, ...]
-    chosen: str = ""
+    turn: tuple[Stage, ...]
     fault: str = ""
 
     @cached_property
     def history(self) -> dict[str, np.ndarray]:
         """The recorded rows by column; empty if nothing was recorded."""
-        if self.carry.history is None:
-            return {}
-        return read(self.carry.history, last_row(self.program, self.carry), names(self.program, self.carry))
+        return history_of(self.program, self.carry)
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
@@ -132,6 +130,13 @@ class Result:
         return "\n".join(_summary(self))
 
 
+def history_of(program: Program, carry: Carry) -> dict[str, np.ndarray]:
+    """The recorded rows of a run by column; empty if nothing was recorded."""
+    if carry.history is None:
+        return {}
+    return read(carry.history, last_row(program, carry), names(program, carry))
+
+
 def _held(measure: float, tolerance: float) -> str:
     if tolerance == 0:
         return f"{measure:.3e}"
@@ -140,7 +145,7 @@ def _held(measure: float, tolerance: float) -> str:
 
 
 def _summary(r: Result) -> list[str]:
-    remark = ", ".join(filter(None, (r.chosen, getattr(r.program.method, "remark", ""))))
+    remark = ", ".join(filter(None, (r.turn[0].why, getattr(r.program.method, "remark", ""))))
     method = f"{r.method} ({remark})" if remark else r.method
     box = r.program.objective.box
     lines = [

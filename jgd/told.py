@@ -25,7 +25,6 @@ class Told(NamedTuple):
     best_value: float
     first_value: float
     grad_norm: float
-    first_grad_norm: float
     looks: int
     fault: str
 
@@ -85,7 +84,7 @@ def told(program: Program, run: Ended) -> Told:
     """The numbers of a run that has ended."""
     carry, value = run.carry, run.point.value.item()
     seen = None if program.objective.fixed else carry.memory[1][0]
-    best, first = lowest(run), firsts(program, carry)
+    best, (first, _) = lowest(run), firsts(program, carry)
     fault = program.objective.fault()
     return Told(
         Status.DATA_FAILED if fault else Status(carry.status.item()),
@@ -94,9 +93,8 @@ def told(program: Program, run: Ended) -> Told:
         carry.discarded.tolist(),
         value,
         best.item(),
-        first[0].item(),
+        first.item(),
         run.grad_norm.item(),
-        first[1].item(),
         0 if seen is None else seen.times.item() + 1,
         fault,
     )

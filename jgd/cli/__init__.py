@@ -4,8 +4,6 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-INTERRUPTED = 130
-
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code: see `jgd --help`."""
@@ -15,6 +13,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit('The command line needs click: pip install "jgd[cli]".')
 
     from jgd.cli.app import cli
+    from jgd.cli.codes import INTERRUPTED
     from jgd.cli.interrupt import leave, watch
 
     watch(INTERRUPTED)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from jgd.core.status import Status
 
-REACHED, USAGE, USABLE, DIVERGED, STALLED, BAD_OBJECTIVE = 0, 2, 3, 4, 5, 6
+REACHED, USAGE, USABLE, DIVERGED, STALLED, BAD_OBJECTIVE, INTERRUPTED = 0, 2, 3, 4, 5, 6, 130
 
 WORST_FIRST = (DIVERGED, STALLED, USAGE, USABLE, REACHED)
 
@@ -17,6 +17,8 @@ def exit_code(status: "Status | None") -> int:
         return USAGE
     if status.ok:
         return REACHED
+    if status.name == "INTERRUPTED":
+        return INTERRUPTED
     if status.usable:
         return USABLE
     return DIVERGED if status.name in ("DIVERGED", "NONFINITE", "NONFINITE_START") else STALLED

@@ -1,14 +1,29 @@
 """Ctrl-C while a compiled loop runs, where Python itself would not hear it before the loop ends."""
 
+import contextlib
 import os
 import signal
 import socket
 import sys
 import threading
+from collections.abc import Iterator
 from typing import NoReturn
 
 GRACE = 1.0
 """Seconds in which Python may end in its own way first."""
+
+_spared = threading.Semaphore(0)
+"""An interrupt that is heard by others."""
+
+
+@contextlib.contextmanager
+def spared() -> Iterator[None]:
+    """Meanwhile the first Ctrl-C is left to a run, which ends by itself; a second one ends the process."""
+    _spared.release()
+    try:
+        yield
+    finally:
+        _spared.acquire(blocking=False)
 
 
 def watch(code: int) -> None:
@@ -26,7 +41,7 @@ def watch(code: int) -> None:
 
 def _wait(reading: socket.socket, writing: socket.socket, code: int) -> None:
     """Wait for the byte that the interpreter writes at a signal, then give it its time and end."""
-    while reading.recv(1) != bytes([signal.SIGINT]):
+    while reading.recv(1) != bytes([signal.SIGINT]) or _spared.acquire(blocking=False):
         pass
     threading.Event().wait(GRACE)
     leave(code)

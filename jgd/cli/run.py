@@ -1,12 +1,15 @@
 """`jgd run`: minimize one objective by one method."""
 
 import json
+import math
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from jgd.cli.codes import exit_code
+from jgd.cli.interrupt import spared
 from jgd.cli.methods import build, entries
 from jgd.cli.objective import load
 from jgd.cli.options import Common, prepare_machine, with_common
@@ -14,12 +17,24 @@ from jgd.cli.options import Common, prepare_machine, with_common
 
 @click.command()
 @click.argument("objective")
+@click.option(
+    "--progress/--no-progress",
+    default=None,
+    help="Show on stderr how far it is (by default on a terminal, unless quiet).",
+)
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Stop after so many seconds, compiling included.",
+)
 @with_common
-def run(objective: str, common: Common) -> int:
+def run(objective: str, progress: bool | None, time_limit: float | None, common: Common) -> int:
     """Minimize OBJECTIVE and tell how it went.
 
     OBJECTIVE is a problem of `jgd list problems`, or a function (or jgd.problems.Problem) of your
-    own as my_model.py:loss or package.module:loss. Without --method, jgd chooses.
+    own as my_model.py:loss or package.module:loss. Without --method, jgd chooses. Ctrl-C ends the run and
+    tells what it has come to; a second one ends the command at once.
     """
     chosen = entries(common.methods, common.settings)
     if len(chosen) > 1:
@@ -31,7 +46,16 @@ def run(objective: str, common: Common) -> int:
     problem = load(objective, common.x0, common.seed, common.has_aux)
     method = next((build(label, entry, common.say) for label, entry in chosen.items()), None)
     try:
-        result = jgd.minimize(problem.fun, problem.x0, method, args=problem.args, **common.options)
+        with spared():
+            result = jgd.minimize(
+                problem.fun,
+                problem.x0,
+                method,
+                args=problem.args,
+                progress=sys.stderr.isatty() and not common.quiet if progress is None else progress,
+                time_limit=time_limit or math.inf,
+                **common.options,
+            )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     common.say(str(result))

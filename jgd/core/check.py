@@ -46,9 +46,9 @@ def number(
             raise ValueError(f"{name} must be {what}, got {found!r}.")
 
 
-def scalar(name: str, value: Any, *, least: float | None = None) -> None:
+def scalar(name: str, value: Any, *, above: float | None = None, least: float | None = None) -> None:
     """Raise unless `value` is one finite real number within bounds."""
-    number(name, value, least=least)
+    number(name, value, above=above, least=least)
     if np.ndim(value):
         raise TypeError(f"{name} must be one number, got an array of shape {np.shape(value)}.")
 

@@ -1,13 +1,14 @@
 """Rows of data that lie on several devices, each of which sums its own."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, prod, sqrt
 from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jax.flatten_util import ravel_pytree
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
@@ -191,3 +192,16 @@ def _added(tree: Any, axes: tuple[str, ...]) -> Any:
         for place, leaf in zip(places, back(lax.psum(vector, axes)), strict=True):
             found[place] = leaf
     return structure.unflatten(found)
+
+
+def agreed(given: Any, numbers: Sequence[int]) -> list[int]:
+    """The highest of each number among the processes that `given` is spread over, if it is.
+
+    Processes that go on differently would wait for each other for ever.
+    """
+    leaves = jax.tree.leaves(given)
+    if all(leaf.is_fully_addressable for leaf in leaves if isinstance(leaf, jax.Array)):
+        return list(numbers)
+    from jax.experimental.multihost_utils import process_allgather
+
+    return np.max(process_allgather(np.asarray(numbers, np.int32)), axis=0).tolist()

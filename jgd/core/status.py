@@ -20,6 +20,9 @@ class Status(IntEnum):
     NONFINITE = 10
     NONFINITE_START = 11
     DATA_FAILED = 12
+    TIME_LIMIT = 13
+    STOPPED_BY_CALLBACK = 14
+    INTERRUPTED = 15
 
     def __str__(self) -> str:
         """The name, as people read it."""
@@ -55,6 +58,9 @@ _USABLE = (
     Status.MAX_STEPS,
     Status.MAX_EVALUATIONS,
     Status.STOPPED_BY_RULE,
+    Status.TIME_LIMIT,
+    Status.STOPPED_BY_CALLBACK,
+    Status.INTERRUPTED,
 )
 
 _MESSAGES = {
@@ -79,4 +85,7 @@ _MESSAGES = {
     ),
     Status.NONFINITE_START: ("The value or the gradient is NaN or infinite at the start: choose another x0."),
     Status.DATA_FAILED: "The data could not be read.",
+    Status.TIME_LIMIT: "The time given in time_limit= is up.",
+    Status.STOPPED_BY_CALLBACK: "The callback asked to stop.",
+    Status.INTERRUPTED: "Ctrl-C, or a request to end the process, stopped it; start= goes on from here.",
 }

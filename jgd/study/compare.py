@@ -9,8 +9,9 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.api import method_name, minimize
+from jgd.api import minimize
 from jgd.core import tree
+from jgd.core.words import method_name
 from jgd.driver.recorder import Recorder
 from jgd.prepare import prepare
 from jgd.problems.problem import Problem

@@ -5,8 +5,8 @@ from typing import Any
 
 import optax
 
-from jgd.api import method_name
 from jgd.core import tree
+from jgd.core.words import method_name
 from jgd.methods.curved_recipes import lbfgs, newton
 from jgd.methods.default import NEWTON
 from jgd.methods.recipes import gradient_descent

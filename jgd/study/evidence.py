@@ -32,7 +32,15 @@ PATIENCE = 10.0
 SAFE = 0.95
 """The share of a theoretical best rate that is advised."""
 
-CUT_SHORT = (Status.MAX_STEPS, Status.MAX_EVALUATIONS, Status.STOPPED_BY_RULE, Status.STALLED)
+CUT_SHORT = (
+    Status.MAX_STEPS,
+    Status.MAX_EVALUATIONS,
+    Status.STOPPED_BY_RULE,
+    Status.TIME_LIMIT,
+    Status.STOPPED_BY_CALLBACK,
+    Status.INTERRUPTED,
+    Status.STALLED,
+)
 """The ways to end before anything was reached."""
 
 

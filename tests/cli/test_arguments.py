@@ -188,6 +188,7 @@ def test_every_status_has_its_exit_code(status):
         "STALLED": 5,
         "SEARCH_FAILED": 5,
         "DATA_FAILED": 5,
+        "INTERRUPTED": 130,
     }
     assert exit_code(status) == expected.get(status.name, 3)
 
@@ -240,3 +241,13 @@ def test_run_saves_its_result(told, tmp_path):
     result = json.loads((tmp_path / "out" / "result.json").read_text())
     assert (result["status"], result["steps"], result["x"]) == ("CONVERGED", 1, [0.0, 0.0])
     assert result["work"]["hessians"] == 1
+
+
+def test_a_limit_of_time_and_progress_of_a_run(told):
+    endless = ["--max-steps", "2000000000", "--method", "gradient_descent", "--set", "learning_rate=1e-12"]
+    _, output = told("run", "valley", "--x64", *endless, "--time-limit", "1", "--progress")
+    assert "TIME_LIMIT  step " in output
+    assert "TIME_LIMIT: The time given in time_limit= is up." in output
+    _, output = told("run", "valley", "--x64", *endless, "--time-limit", "1")
+    assert "TIME_LIMIT  step " not in output, "this is no terminal"
+    assert told("run", "valley", "--time-limit", "0")[0] == 2

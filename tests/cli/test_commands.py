@@ -186,30 +186,77 @@ def test_the_users_own_traceback_is_shown_and_no_other(folder):
     assert broken.stderr.count('File "') == 1
 
 
-def test_an_interrupt_exits_130_in_the_midst_of_a_compiled_loop(folder):
-    arguments = ["run", "my_model.py:loss", "--x0", "3,1", "--x64", "--max-steps", "2000000000"]
-    arguments += ["--method", "gradient_descent", "--set", "learning_rate=1e-12"]
-    hearing = (
-        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # ignored in "make test &"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", f"{hearing}; import jgd.cli; jgd.cli.main()", *arguments],
-        cwd=folder,
+HEARING = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # ignored in "make test &"
+)
+
+
+def started(*arguments: str, cwd: Path) -> subprocess.Popen:
+    """`jgd` in a process that hears Ctrl-C."""
+    return subprocess.Popen(
+        [sys.executable, "-c", f"{HEARING}; import jgd.cli; jgd.cli.main()", *arguments],
+        cwd=cwd,
         env=environment(),
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+ENDLESS = ("my_model.py:loss", "--x0", "3,1", "--x64", "--max-steps", "2000000000")
+ENDLESS += ("--method", "gradient_descent", "--set", "learning_rate=1e-12")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_a_run_with_its_summary_and_exits_130(folder, number):
+    process = started("run", *ENDLESS, "--progress", "--save", "interrupted", cwd=folder)
+    assert process.stderr is not None
+    shown = process.stderr.readline()
+    assert shown.startswith("gradient_descent  step ")
+    process.send_signal(number)
+    out, errors = process.communicate(timeout=10)
+    assert process.returncode == 130, errors
+    assert out.startswith("INTERRUPTED: ")
+    assert errors.startswith("INTERRUPTED  step ")
+    saved = json.loads((folder / "interrupted" / "result.json").read_text())
+    assert (saved["status"], saved["steps"] > 0) == ("INTERRUPTED", True)
+
+
+def test_an_interrupt_of_other_commands_exits_130_in_the_midst_of_a_compiled_loop(folder):
+    process = started("compare", *ENDLESS, cwd=folder)
     time.sleep(7)
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
     try:
-        _, errors = process.communicate(timeout=10)  # the loop itself takes longer
+        out, errors = process.communicate(timeout=10)  # the loop itself takes longer
     finally:
         process.kill()
         process.wait()
-        process.stderr.close()
     assert process.returncode == 130
-    assert errors.strip() == "Interrupted."
+    assert (out, errors.strip()) == ("", "Interrupted.")
+
+
+SPARED = """
+import signal, time
+from jgd.cli.interrupt import spared, watch
+
+signal.signal(signal.SIGINT, lambda *_: print("heard", flush=True))  # as one that is busy and does not end
+watch(130)
+with spared():
+    pass
+with spared():
+    signal.raise_signal(signal.SIGINT)
+    time.sleep(2)
+    print("still here", flush=True)
+    signal.raise_signal(signal.SIGINT)
+    time.sleep(10)
+"""
+
+
+def test_while_a_run_hears_it_the_first_interrupt_is_spared_and_the_second_is_not():
+    told = subprocess.run([sys.executable, "-c", SPARED], env=environment(), capture_output=True, text=True)
+    assert (told.returncode, told.stdout) == (130, "heard\nstill here\nheard\n")
+    assert told.stderr == "Interrupted.\n"
 
 
 IGNORED = """

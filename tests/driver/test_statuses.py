@@ -1,5 +1,7 @@
 """Each way for a run to end, and what is said of it."""
 
+import signal
+
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -31,10 +33,22 @@ RUNS = {
     "NONFINITE_START": lambda: jgd.minimize(
         walled, np.zeros(2), jgd.gradient_descent(0.01), args=(np.asarray(-0.5),)
     ),
+    "TIME_LIMIT": lambda: jgd.minimize(
+        quadratic, X, jgd.gradient_descent(1e-9), args=(H,), max_steps=2 * 10**9, time_limit=0.3
+    ),
+    "STOPPED_BY_CALLBACK": lambda: jgd.minimize(
+        square, X, jgd.gradient_descent(0.25), callback=lambda snapshot: snapshot.step > 0
+    ),
+    "INTERRUPTED": lambda: jgd.minimize(square, X, jgd.gradient_descent(1e-9), callback=terminated),
     "DATA_FAILED": lambda: jgd.minimize(
         jgd.finite_sum(lambda x, row: (x[0] - row) ** 2, Gone()), np.zeros(1), jgd.gradient_descent(0.01)
     ),
 }
+
+
+def terminated(snapshot):
+    if snapshot.step == 1:
+        signal.raise_signal(signal.SIGTERM)
 
 
 class Gone:

@@ -52,6 +52,24 @@ def batched(fit: Any) -> list[list[float]]:
     return told(jgd.minimize(fit, START, jgd.gradient_descent(0.3), **given))
 
 
+def chunked(fit: Any) -> dict[str, Any]:
+    """A run in chunks against the run in one call, and how much was compiled after the first chunk."""
+    import jgd
+    from tests.contract.counting import compilations
+    from tests.sums.fits import START
+
+    given = (fit, START, jgd.gradient_descent(0.3))
+    whole, counts = jgd.minimize(*given, max_steps=200), []
+    part = jgd.minimize(*given, max_steps=200, callback=lambda snapshot: counts.append(compilations()))
+    stopped = jgd.minimize(*given, max_steps=200, callback=lambda snapshot: snapshot.step > 20)
+    return {
+        "same": bool((part.x == whole.x).all() and part.steps == whole.steps),
+        "compiled": counts[-1] - counts[0],
+        "chunks": len(counts),
+        "stopped": (stopped.status.name, stopped.steps),
+    }
+
+
 def on_devices() -> dict[str, Any]:
     """What eight devices of one process come to."""
     import jax
@@ -80,6 +98,7 @@ def on_devices() -> dict[str, Any]:
         "devices": len(jax.devices()),
         "outcomes": outcomes(spread),
         "batched": batched(jgd.parallel.shard(small)),
+        "chunked": chunked(spread),
         "rows": [np.asarray(leaf).tolist() for leaf in jgd.parallel.shard(small).batch(2)[0]],
         "reductions": (lowered.as_text().count("all_reduce"), text.count(" all-reduce(")),
         "other collectives": sum(text.count(f" {name}(") for name in ("all-gather", "all-to-all")),
@@ -130,6 +149,7 @@ def in_process(rank: int, port: str, names: tuple[str, ...]) -> dict[str, Any]:
         "devices": len(jax.devices()),
         "outcomes": outcomes(jgd.parallel.shard(full), names),
         "batched": batched(jgd.parallel.shard(small)),
+        "chunked": [chunked(jgd.parallel.shard(fit)) for fit in (full, small)],
         "own rows": float(jgd.minimize(jgd.finite_sum(of_one, rows, regularizer=ridge), START).value),
     }
 

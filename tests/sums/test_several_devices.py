@@ -55,10 +55,20 @@ def check_equal(found: dict, names: tuple[str, ...] = METHODS) -> None:
     assert np.array(found["batched"]) == pytest.approx(np.array(steps), abs=1e-10)
 
 
+def check_chunked(found: dict, compiled: int) -> None:
+    """A run in chunks is the one in one call, and all chunks are one program."""
+    assert found["same"]
+    assert found["chunks"] >= 3
+    assert found["compiled"] <= compiled
+    status, steps = found["stopped"]
+    assert (status, 20 < steps <= 200) == ("STOPPED_BY_CALLBACK", True)
+
+
 def test_eight_devices_make_the_runs_of_one_with_one_reduction_a_gradient():
     found = told(started("devices"))
     assert found["devices"] == 8
     check_equal(found)
+    check_chunked(found["chunked"], compiled=0)
     assert found["reductions"] == [1, 1], "asked for, and compiled"
     assert found["other collectives"] == 0
     assert found["hessian"] < 1e-13
@@ -92,4 +102,6 @@ def test_two_processes_make_the_runs_of_one(names):
         found = told(process)
         assert found["devices"] == 2
         check_equal(found, names)
+        for chunks in found["chunked"]:
+            check_chunked(chunks, compiled=1)  # what the processes agree by
         assert found["own rows"] == pytest.approx(float(value), rel=1e-12)
