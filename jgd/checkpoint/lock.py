@@ -1,0 +1,70 @@
+"""The lock on a folder: one run at a time has it, and it goes with the process, however that ends."""
+
+import os
+import sys
+from pathlib import Path
+
+NAME = "lock"
+"""The file that is locked; it has the number of the process that locked it last."""
+
+
+class Lock:
+    """A folder that this run alone writes to, made if need be.
+
+    Raises ValueError where another run has it, OSError where nothing can be written there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._file: int | None = None
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o644)
+            free = _taken(self._file)
+            if free:
+                os.ftruncate(self._file, 0)
+                os.write(self._file, str(os.getpid()).encode())
+        except OSError as error:
+            self.release()
+            raise OSError(
+                f"checkpoint: {folder} cannot be written to and locked ({error.strerror}): name another "
+                "folder, on a disk of this machine."
+            ) from None
+        if not free:
+            self.release()
+            holder = (folder / NAME).read_text(errors="replace")
+            raise ValueError(
+                f"checkpoint: {folder} is in use by a run of process {holder}: wait for its end, or name "
+                "another folder."
+            )
+
+    def release(self) -> None:
+        """Let others have the folder."""
+        if self._file is not None:
+            os.close(self._file)
+        self._file = None
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _taken(file: int) -> bool:
+        """Whether the file could be locked: a byte of it that nobody reads."""
+        try:
+            os.lseek(file, 2**30, os.SEEK_SET)
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        except PermissionError:
+            return False
+        finally:
+            os.lseek(file, 0, os.SEEK_SET)
+        return True
+
+else:
+    import fcntl
+
+    def _taken(file: int) -> bool:
+        """Whether the file could be locked."""
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
