@@ -10,48 +10,48 @@ import numpy as np
 from jgd.checkpoint.digest import is_key, shaped
 
 TOGETHER = "together"
-"""The array that has the bytes of all small leaves: every array is a file, and takes milliseconds."""
-
-SMALL = 2**16
-"""Leaves of at most so many bytes go there."""
+"""The array that has the bytes of all leaves: each array is a file of its own, and takes milliseconds."""
 
 
-def packed(tree: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The arrays by name, and of each leaf its path, shape, dtype, array, and where it begins there.
+def described(tree: Any) -> tuple[list[Any], list[dict[str, Any]]]:
+    """The leaves, and of each its path, shape, dtype, its array, and where it begins there.
 
-    All are bytes on the host but leaves that are spread over devices, which stay where they are.
+    They are on the host but for those of which devices have parts: these are arrays of their own, and stay.
     """
-    arrays: dict[str, Any] = {}
-    small: list[np.ndarray] = []
-    leaves = []
-    taken = 0
+    data, places, start = [], [], 0
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        described, data = {"path": jax.tree_util.keystr(path), **_kind(leaf)}, leaf
+        place, found = {"path": jax.tree_util.keystr(path), **_kind(leaf)}, leaf
         if is_key(leaf):
-            described["keys"], data = str(jax.random.key_impl(leaf)), jax.random.key_data(leaf)
-        if is_spread(data):
-            place = {"array": f"leaf{len(leaves)}", "start": None}
-            arrays[place["array"]] = data
+            place["keys"], found = str(jax.random.key_impl(leaf)), jax.random.key_data(leaf)
+        if _is_spread(found):
+            place |= {"array": f"leaf{len(places)}", "start": None}
         else:
-            found = np.ascontiguousarray(data).reshape(-1).view(np.uint8)
-            place = {"array": TOGETHER, "start": taken}
-            if found.size > SMALL:
-                place = {"array": f"leaf{len(leaves)}", "start": 0}
-                arrays[place["array"]] = found
-            else:
-                small.append(found)
-                taken += found.size
-        leaves.append(described | place)
-    arrays[TOGETHER] = np.concatenate([*small, np.zeros(1, np.uint8)])
-    return arrays, leaves
+            found = np.asarray(found, jnp.result_type(found))
+            place |= {"array": TOGETHER, "start": start}
+            start += found.nbytes
+        data.append(found)
+        places.append(place)
+    return data, places
 
 
-def places(leaves: list[dict[str, Any]], like: Any, under: str = "") -> list[tuple[dict[str, Any], Any]]:
-    """The leaves that those of `like` stand for, each with that of `like`, where both agree.
+def packed(data: list[Any], places: list[dict[str, Any]]) -> dict[str, Any]:
+    """The arrays by name."""
+    pairs = list(zip(data, places, strict=True))
+    arrays = {place["array"]: leaf for leaf, place in pairs if place["start"] is None}
+    bytes_of = [
+        np.ascontiguousarray(leaf).reshape(-1).view(np.uint8)
+        for leaf, place in pairs
+        if place["start"] is not None
+    ]
+    return arrays | {TOGETHER: np.concatenate([*bytes_of, np.zeros(1, np.uint8)])}
+
+
+def places_of(like: Any, places: list[dict[str, Any]], under: str = "") -> list[tuple[dict[str, Any], Any]]:
+    """The places of the leaves of a tree like `like`, each with its leaf there, where both agree.
 
     Raises ValueError with the first that differs. `under` is the path of `like` in the tree.
     """
-    known = {leaf["path"]: leaf for leaf in leaves if leaf["path"].startswith(under)}
+    known = {leaf["path"]: leaf for leaf in places if leaf["path"].startswith(under)}
     pairs = []
     for path, leaf in jax.tree_util.tree_leaves_with_path(like):
         name, now = under + jax.tree_util.keystr(path), _kind(leaf)
@@ -70,7 +70,7 @@ def unpacked(arrays: dict[str, Any], pairs: list[tuple[dict[str, Any], Any]], li
     return jax.tree.unflatten(jax.tree.structure(like), [_leaf(arrays, *pair) for pair in pairs])
 
 
-def is_spread(leaf: Any) -> bool:
+def _is_spread(leaf: Any) -> bool:
     """Whether several devices have parts of it."""
     sharding = getattr(leaf, "sharding", None)
     return sharding is not None and not sharding.is_fully_replicated

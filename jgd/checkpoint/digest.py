@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -14,16 +16,15 @@ WHOLE = 2**26
 SAMPLED = 2**16
 
 
-def digest_of(data: Any) -> str:
-    """The digest of bytes or of an array's bytes."""
-    if isinstance(data, np.ndarray):
-        data = np.ascontiguousarray(data).reshape(-1).view(np.uint8)
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
-
-
 def digest_of_json(value: Any) -> str:
     """The digest of what JSON can hold, whatever the order of its keys."""
-    return digest_of(json.dumps(value, sort_keys=True).encode())
+    return _digest(json.dumps(value, sort_keys=True).encode())
+
+
+def digest_of_file(path: Path) -> str:
+    """The digest of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, _hash).hexdigest()
 
 
 def contents(leaf: Any) -> str:
@@ -34,7 +35,7 @@ def contents(leaf: Any) -> str:
     if np.size(leaf) * dtype.itemsize > WHOLE:
         places = np.linspace(0, np.size(leaf) - 1, SAMPLED).astype(np.int64)
         leaf = leaf[np.unravel_index(places, shape)]
-    return f"{shaped(shape, dtype)} {digest_of(np.asarray(leaf))}"
+    return f"{shaped(shape, dtype)} {_digest(np.ascontiguousarray(leaf).reshape(-1).view(np.uint8))}"
 
 
 def shaped(shape: Any, dtype: Any) -> str:
@@ -45,3 +46,10 @@ def shaped(shape: Any, dtype: Any) -> str:
 def is_key(leaf: Any) -> bool:
     """Whether it is an array of keys of `jax.random`."""
     return jnp.issubdtype(getattr(leaf, "dtype", np.dtype(float)), jax.dtypes.prng_key)
+
+
+_hash = partial(hashlib.blake2b, digest_size=16)
+
+
+def _digest(data: Any) -> str:
+    return _hash(data).hexdigest()

@@ -116,7 +116,8 @@ def _read(arg: Any) -> Any:
 def _batches(batches: Batches) -> dict[str, str]:
     """How mini-batches are drawn."""
     drawn = {name: str(getattr(batches, name)) for name in ("size", "replacement", "test_every")}
-    return {f"batches.{name}": value for name, value in drawn.items()} | {"key": contents(batches.key)}
+    drawn["key"] = contents(batches.key)
+    return {f"batches.{name}": value for name, value in drawn.items()}
 
 
 def _structure(record: Any) -> str:

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from jgd.checkpoint.files import write_at_once
+
 Columns = dict[str, np.ndarray]
 """Arrays of one length by name, of which `step` rises."""
 
@@ -103,7 +105,7 @@ class _Lines:
         columns = self.read()
         kept = columns["step"] <= upto if columns else np.zeros(0, bool)
         lines = self._path.read_bytes().split(b"\n")[: int(kept.sum())]
-        _replace(self._path, b"".join(line + b"\n" for line in lines))
+        write_at_once(self._path, b"".join(line + b"\n" for line in lines))
         return int(columns["step"][kept][-1]) if kept.any() else -1
 
     def write(self, columns: Columns) -> None:
@@ -160,7 +162,7 @@ class _Files:
         names = {name: list(column) if column.ndim > 1 else column for name, column in columns.items()}
         sink = self._arrow.BufferOutputStream()
         self._arrow.parquet.write_table(self._arrow.table(names), sink)
-        _replace(self._path / f"{int(columns['step'][0]):012d}.parquet", sink.getvalue())
+        write_at_once(self._path / f"{int(columns['step'][0]):012d}.parquet", sink.getvalue())
 
     def read(self) -> Columns:
         parts = [self._columns(file) for file in self._files()]
@@ -185,17 +187,6 @@ def _form(path: Path) -> type[_Form]:
     if path.suffix not in forms:
         raise ValueError(f"history: {path.name} is none of {' and '.join(forms)}.")
     return forms[path.suffix]
-
-
-def _replace(path: Path, data: Any) -> None:
-    """Write a file in one step: the one before is there until the new one is."""
-    beside = path.with_name(f"{path.name}.new")
-    try:
-        beside.write_bytes(data)
-        beside.replace(path)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise
 
 
 def _unwritten(path: Path, error: OSError) -> OSError:

@@ -1,6 +1,7 @@
 """The store: checkpoints of a run in a folder, written while it goes on, and found again if intact."""
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -10,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from jgd.checkpoint import archive
 from jgd.checkpoint.arrays import Arrays
-from jgd.checkpoint.digest import digest_of, digest_of_json
+from jgd.checkpoint.digest import digest_of_file, digest_of_json
+from jgd.checkpoint.files import write_at_once
 from jgd.checkpoint.lock import Lock
 
 KEPT = 2
@@ -22,9 +23,9 @@ KEPT = 2
 
 FORMAT = 1
 ARRAYS = "arrays"
-"""What a checkpoint is complete with; Orbax writes it under another name first."""
 
 FACTS = "facts.json"
+"""What a checkpoint is complete with: written last, and at once."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,8 @@ class Restored:
 class Store:
     """A folder of checkpoints that one run at a time may have open; use it in a `with` statement.
 
-    A checkpoint is a folder named for its step: arrays, which Orbax writes and moves to their place when they
-    are complete, and `facts.json`, which says what they are and has a digest of each. Reading them executes
-    nothing.
+    A checkpoint is a folder named for its step: arrays, which Orbax writes, and, once these are complete,
+    `facts.json`, which says what they are and has a digest of each file. Reading them executes nothing.
 
     Args:
       folder: where they are; made if need be.
@@ -104,10 +104,10 @@ class Store:
                 f"checkpoint: {self.folder} has that of step {self._newest:,} of an earlier run: go on from "
                 "it, or name another folder."
             )
-        arrays, leaves = archive.packed(tree)
+        data, leaves = archive.described(tree)
         told = {"format": FORMAT, "step": step, "facts": facts, "leaves": leaves}
         self._newest = step
-        self._writing = self._thread.submit(self._write, step, arrays, told)
+        self._writing = self._thread.submit(self._write, step, data, told)
 
     def wait(self) -> None:
         """Wait until all is written; raises OSError as `save` does."""
@@ -148,7 +148,7 @@ class Store:
         damaged: list[Path] = []
         for step in sorted(self._folders(), reverse=True):
             folder = self._folders()[step]
-            if not (folder / ARRAYS).is_dir():
+            if not (folder / FACTS).exists():
                 notes.append(f"The checkpoint of step {step:,} is half-written: the process ended meanwhile.")
                 continue
             try:
@@ -170,17 +170,15 @@ class Store:
             )
         return None
 
-    def _write(self, step: int, arrays: dict[str, Any], told: dict[str, Any]) -> None:
+    def _write(self, step: int, data: list[Any], told: dict[str, Any]) -> None:
         """Write a checkpoint and remove what it makes superfluous; leaves nothing of one that fails."""
         folder = self.folder / f"{step:012d}"
         try:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
-            digests = {name: digest_of(np.asarray(array)) for name, array in arrays.items()}
-            told = told | {"digests": digests}
-            text = json.dumps(told | {"digest": digest_of_json(told)}, indent=1)
-            (folder / FACTS).write_text(text, encoding="utf-8")
-            self._arrays.save(folder / ARRAYS, arrays)
+            self._arrays.save(folder / ARRAYS, archive.packed(data, told["leaves"]))
+            told = told | {"files": _files(folder / ARRAYS)}
+            write_at_once(folder / FACTS, json.dumps(told | {"digest": digest_of_json(told)}, indent=1))
         except Exception as error:
             shutil.rmtree(folder, ignore_errors=True)
             before = max(self._complete(), default=None)
@@ -197,26 +195,33 @@ class Store:
     def _read(self, folder: Path, told: dict[str, Any], like: Any, under: str) -> Any:
         """The tree of a checkpoint; ValueError where it is another one than `like`."""
         try:
-            pairs = archive.places(told["leaves"], like, under)
+            pairs = archive.places_of(like, told["leaves"], under)
         except ValueError as error:
             raise ValueError(f"checkpoint: {folder.parent} is of another run: {error}.") from None
-        spread = {place["array"]: leaf for place, leaf in pairs if place["start"] is None}
-        names = {place["array"] for place, _ in pairs}
-        try:
-            arrays = self._arrays.restore(folder / ARRAYS, names, spread)
-        except Exception as error:
-            raise _DamageError(f"its arrays cannot be read ({_reason(error)})") from error
-        for name in names:
-            if digest_of(np.asarray(arrays[name])) != told["digests"][name]:
-                raise _DamageError("its arrays are not those that were written")
-        return archive.unpacked(arrays, pairs, like)
+        found = _files(folder / ARRAYS)
+        for name, digest in told["files"].items():
+            if found.get(name) != digest:
+                raise _DamageError(f"{name} is {'not what was written' if name in found else 'not there'}")
+        spread = {
+            place["array"]: leaf
+            for place, leaf in pairs
+            if place["start"] is None and getattr(leaf, "sharding", None) is not None
+        }
+        names = {archive.TOGETHER, *(place["array"] for place in told["leaves"])}
+        return archive.unpacked(self._arrays.restore(folder / ARRAYS, names, spread), pairs, like)
 
     def _folders(self) -> dict[int, Path]:
         """The folders of checkpoints by step, half-written ones too."""
         return {int(path.name): path for path in self.folder.iterdir() if re.fullmatch(r"\d{12}", path.name)}
 
     def _complete(self) -> list[int]:
-        return [step for step, path in self._folders().items() if (path / ARRAYS).is_dir()]
+        return [step for step, path in self._folders().items() if (path / FACTS).exists()]
+
+
+def _files(folder: Path) -> dict[str, str]:
+    """The digests of all files in a folder, by their paths there."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): digest_of_file(path) for path in paths}
 
 
 class _DamageError(Exception):
@@ -228,7 +233,7 @@ def _told(folder: Path) -> dict[str, Any]:
     try:
         told = json.loads((folder / FACTS).read_text(encoding="utf-8"))
         digest = told.pop("digest")
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise _DamageError(f"its {FACTS} cannot be read ({_reason(error)})") from None
     if digest != digest_of_json(told):
         raise _DamageError(f"its {FACTS} is not what was written")
@@ -242,7 +247,7 @@ def _told(folder: Path) -> dict[str, Any]:
 
 def _reason(error: Exception) -> str:
     """Why, in a few words: those of the system where it has some."""
-    found = re.search(r"\[OS error \d+: (?:E[A-Z]+ )?([^\]]*)\]", str(error))
+    found = re.search(r"os_error_code='(\d+)'", str(error))
     if found:
-        return found[1]
+        return os.strerror(int(found[1]))
     return getattr(error, "strerror", None) or (str(error) or type(error).__name__).splitlines()[0][:200]
