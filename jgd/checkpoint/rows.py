@@ -161,7 +161,7 @@ class _Files:
     def write(self, columns: Columns) -> None:
         names = {name: list(column) if column.ndim > 1 else column for name, column in columns.items()}
         sink = self._arrow.BufferOutputStream()
-        self._arrow.parquet.write_table(self._arrow.table(names), sink)
+        self._arrow.parquet.write_table(self._arrow.table(names), sink, write_page_checksum=True)
         write_at_once(self._path / f"{int(columns['step'][0]):012d}.parquet", sink.getvalue())
 
     def read(self) -> Columns:
@@ -173,7 +173,7 @@ class _Files:
 
     def _columns(self, file: Path) -> Columns:
         try:
-            table = self._arrow.parquet.read_table(file)
+            table = self._arrow.parquet.read_table(file, page_checksum_verification=True)
         except (OSError, ValueError) as error:
             raise ValueError(f"{file} is damaged ({error}).") from None
         columns = {name: table.column(name).to_numpy() for name in table.column_names}

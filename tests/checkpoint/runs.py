@@ -1,6 +1,6 @@
 """Runs that are saved after every chunk of steps, in a process of their own; it prints what they came to.
 
-python -m tests.checkpoint.runs KIND FOLDER
+python -m tests.checkpoint.runs KIND FOLDER [--begun: say so once the first chunk is saved]
 """
 
 import json
@@ -151,6 +151,7 @@ def saved(run: Run, folder: Path, end: int | None = None) -> tuple[Carry, tuple[
                 history.append(recorded(carry.history, names(run.program, carry)))
             store.save(limit, carry, facts)
             if "--begun" in sys.argv and limit == at + run.chunk:
+                store.wait()
                 print("begun", at, flush=True)
     return carry, notes
 

@@ -1,7 +1,12 @@
 """A run that goes on from its checkpoints ends as the one that was never interrupted, to the bit."""
 
 import dataclasses
+import json
+import os
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +20,8 @@ from tests.checkpoint.runs import KINDS, Run, bits, program_of, saved, valley, w
 from tests.sums.fits import START, X, Y, of_one, ridge
 
 pytest.importorskip("orbax.checkpoint")
-FAST = ("gradient_descent-adgd", "lbfgs", "optax.adamw")
+ROOT = Path(__file__).parents[2]
+FAST = ("lbfgs", "optax.adamw")
 
 
 def check_continues(run: Run, folder, cut: int) -> jax.Array:
@@ -39,12 +45,14 @@ def test_every_method_goes_on_to_the_bit(name, tmp_path):
     check_continues(Run(program, x0, 3, 12), tmp_path, 6)
 
 
-@pytest.mark.parametrize("kind", ["batches", pytest.param("lanes", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["batches", "lanes"])
 def test_mini_batches_and_lanes_go_on_to_the_bit(kind, tmp_path):
     run = dataclasses.replace(KINDS[kind](), chunk=100, end=400)
     check_continues(run, tmp_path, 200)
 
 
+@pytest.mark.slow
 def test_without_replacement_an_epoch_that_was_begun_is_brought_to_its_end(tmp_path):
     """Batches of 16 of 103: the cut is in the midst of an epoch, of streamed data."""
     np.save(tmp_path / "X.npy", X)
@@ -62,7 +70,7 @@ def test_history_on_disk_is_that_of_the_whole_run(tmp_path):
             saved(run, tmp_path / name, end)
     one, other = (read_rows(tmp_path / name / "history.jsonl") for name in ("whole", "pieces"))
     assert bits(one) == bits(other)
-    assert one["step"].tolist() == [0, 1, 2, 3, 4, 6, 8, 12, 16, 20]
+    assert one["step"].tolist() == [0, 1, 2, 3, 4, 6, 8, 12, 16]
 
 
 def test_a_run_of_another_method_does_not_go_on(tmp_path):
@@ -81,3 +89,22 @@ def test_another_tolerance_does(tmp_path):
         program, x0 = program_of(valley, -jnp.ones(4), method, gtol=gtol)
         carry, _ = saved(Run(program, x0, 3, end), tmp_path)
     assert (int(carry.motion.k), jgd.Status(int(carry.status)).name) == (6, "CONVERGED")
+
+
+@pytest.mark.slow
+def test_what_is_on_eight_devices_comes_back_there(tmp_path):
+    command = [sys.executable, "-m", "tests.checkpoint.spread", str(tmp_path)]
+    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    ran = subprocess.run(
+        command, cwd=ROOT, env=environment | {"JAX_PLATFORMS": "cpu"}, capture_output=True, text=True
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert json.loads(ran.stdout) == {
+        "same end": True,
+        "same devices": True,
+        "devices": 8,
+        "spread": True,
+        "elsewhere": True,
+        "on one": True,
+        "files": 8,
+    }

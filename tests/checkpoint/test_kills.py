@@ -20,7 +20,7 @@ MOST_SECONDS = 1.5
 
 
 def outcome(kind: str, folder: Path, cache: Path, seconds: float | None) -> tuple[str, dict | None]:
-    """What a process says when its first chunk is done, and what it ends with.
+    """What a process says when its first chunk is saved, and what it ends with.
 
     It makes the run, or goes on with what the folder has, and is killed that long after its first chunk.
     """
@@ -45,7 +45,7 @@ def outcome(kind: str, folder: Path, cache: Path, seconds: float | None) -> tupl
 
 @pytest.mark.parametrize(
     ("kind", "kills"),
-    [("batches", 2), *(pytest.param(kind, 50, marks=pytest.mark.slow) for kind in KINDS)],
+    [("full", 2), *(pytest.param(kind, 50, marks=pytest.mark.slow) for kind in KINDS)],
 )
 def test_a_run_that_is_killed_comes_to_the_same_end_to_the_bit(kind, kills, tmp_path):
     run, moment = KINDS[kind](), random.Random(0)
