@@ -2,7 +2,9 @@
 
 import os
 import sys
+import weakref
 from pathlib import Path
+from typing import Any
 
 NAME = "lock"
 """The file that is locked; it has the number of the process that locked it last."""
@@ -15,14 +17,16 @@ class Lock:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file: int | None = None
+        self.release: Any = lambda: None
+        """Let others have the folder; it happens too when nobody holds the lock any more."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o644)
-            free = _taken(self._file)
+            file = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o644)
+            self.release = weakref.finalize(self, os.close, file)
+            free = _taken(file)
             if free:
-                os.ftruncate(self._file, 0)
-                os.write(self._file, str(os.getpid()).encode())
+                os.ftruncate(file, 0)
+                os.write(file, str(os.getpid()).encode())
         except OSError as error:
             self.release()
             raise OSError(
@@ -36,12 +40,6 @@ class Lock:
                 f"checkpoint: {folder} is in use by a run of process {holder}: wait for its end, or name "
                 "another folder."
             )
-
-    def release(self) -> None:
-        """Let others have the folder."""
-        if self._file is not None:
-            os.close(self._file)
-        self._file = None
 
 
 if sys.platform == "win32":

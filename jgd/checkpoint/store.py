@@ -105,7 +105,7 @@ class Store:
                 "it, or name another folder."
             )
         data, leaves = archive.described(tree)
-        told = {"format": FORMAT, "step": step, "facts": facts, "leaves": leaves}
+        told = json.loads(json.dumps({"format": FORMAT, "step": step, "facts": facts, "leaves": leaves}))
         self._newest = step
         self._writing = self._thread.submit(self._write, step, data, told)
 
