@@ -96,18 +96,18 @@ def valley(x):
 
 def full() -> Run:
     program, x0 = program_of(valley, -jnp.ones(50), jgd.gradient_descent(1e-3), recorder=jgd.Recorder())
-    return Run(program, x0, 2_000, 40_000)
+    return Run(program, x0, 1_000, 40_000)
 
 
 def batches() -> Run:
     fit = jgd.finite_sum(of_one, (X, Y), batch_size=16, key=3, regularizer=ridge, weights=WEIGHTS)
     program, x0 = program_of(fit, START, jgd.adam(1e-3), recorder=jgd.Recorder(x=True))
-    return Run(program, x0, 250, 5_000)
+    return Run(program, x0, 100, 4_000)
 
 
 def lanes() -> Run:
     program, x0 = program_of(valley, -jnp.ones(10), jgd.gradient_descent(1e-3))
-    return Run(program, x0, 400, 8_000, LANES)
+    return Run(program, x0, 200, 8_000, LANES)
 
 
 KINDS = {"full": full, "batches": batches, "lanes": lanes}

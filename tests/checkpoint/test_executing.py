@@ -34,7 +34,7 @@ def test_a_solution_with_a_pickle_in_it_is_refused(tmp_path, payload):
 def test_a_stream_with_a_pickle_in_it_is_refused(tmp_path, payload):
     path = tmp_path / "X.npy"
     np.save(path, payload)
-    with pytest.raises(ValueError, match="is not a whole .npy file"):
+    with pytest.raises(ValueError, match=r"is not a whole \.npy file"):
         jgd.data.stream(path)
 
 

@@ -16,11 +16,11 @@ from tests.checkpoint.runs import KINDS, rows, told, whole
 
 pytest.importorskip("orbax.checkpoint")
 ROOT = Path(__file__).parents[2]
-MOST_SECONDS = 1.5
+MOST_SECONDS = 1.0
 
 
 def outcome(kind: str, folder: Path, cache: Path, seconds: float | None) -> tuple[str, dict | None]:
-    """What a process says when its first chunk is saved, and what it ends with.
+    """What a process says when its first chunk is saved, and what it ends with; None if it is killed before.
 
     It makes the run, or goes on with what the folder has, and is killed that long after its first chunk.
     """
@@ -40,7 +40,7 @@ def outcome(kind: str, folder: Path, cache: Path, seconds: float | None) -> tupl
     assert process.returncode in (0, -signal.SIGKILL), error
     assert not error, "it has nothing else to say"
     *_, last = (begun + out).splitlines()
-    return begun, None if process.returncode else json.loads(last)
+    return begun, json.loads(last) if last.startswith("{") else None
 
 
 @pytest.mark.parametrize(
