@@ -77,9 +77,10 @@ def main(given: list[str] | None = None) -> list[dict[str, float]]:
     for n in map(int, options.sizes.split(",")):
         row = measure(n, options.rounds)
         rows.append(row)
+        ratio = row["save"] / row["numpy"]
         print(
             f"n = {n:,}, {row['MB']:.3f} MB: held up {row['held up']:.1f} ms, saved after "
-            f"{row['save']:.0f} ms, {row['save'] / row['numpy']:.1f} times numpy.savez; restored in {row['restore']:.0f} ms"
+            f"{row['save']:.0f} ms, {ratio:.1f} times numpy.savez; restored in {row['restore']:.0f} ms"
         )
     return rows
 
