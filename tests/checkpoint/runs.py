@@ -28,8 +28,6 @@ from jgd.prepare import prepare
 from jgd.rules import rules
 from tests.sums.fits import START, WEIGHTS, X, Y, of_one, ridge
 
-LANES = jnp.logspace(-4, -3, 64)
-
 
 @dataclass(frozen=True)
 class Run:
@@ -107,7 +105,7 @@ def batches() -> Run:
 
 def lanes() -> Run:
     program, x0 = program_of(valley, -jnp.ones(10), jgd.gradient_descent(1e-3))
-    return Run(program, x0, 200, 8_000, LANES)
+    return Run(program, x0, 200, 8_000, jnp.logspace(-4, -3, 64))
 
 
 KINDS = {"full": full, "batches": batches, "lanes": lanes}
