@@ -61,8 +61,8 @@ def sweep(fun: Callable, x0: Any, factory: Callable, *, name: str | None = None,
     for option in OPTIONS:
         if option in given and callable(factory) and takes(factory, option):
             raise ValueError(
-                f"{option} is an option of the runs and also an argument of {factory_name(factory)}: hand over "
-                "a function of your own as the factory, with another name for its argument."
+                f"{option} is an option of the runs and an argument of {factory_name(factory)}, too: hand "
+                "over a function of your own as the factory, with another name for its argument."
             )
     options = {option: given.pop(option) for option in OPTIONS if option in given}
     for option in ("gtol", "target"):

@@ -109,7 +109,7 @@ class Sweep:
 
     @property
     def best_rate(self) -> float:
-        """The best rate by theory for gradient descent without momentum, 2/(lambda max + lambda min); else NaN."""
+        """2/(lambda max + lambda min), the best rate of gradient descent by theory; NaN with momentum."""
         simple = all(family.name == "gradient_descent" for family in self.families)
         return self.curvature.best_rate if simple and self.curvature is not None else float("nan")
 
