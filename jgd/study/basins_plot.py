@@ -95,7 +95,7 @@ def _norm(basins: "Basins") -> Normalize:
 def _marks(axes: "Axes", basins: "Basins", colors: list[str], extent: tuple) -> list:
     """The points where they lie, those with a color of their own numbered, and the legend's entries."""
     handles, rest = [], []
-    for saddle in basins.saddles:
+    for saddle in () if basins.found.others else basins.saddles:
         _mark(axes, basins, saddle, "x", extent)
     for place, (point, color) in enumerate(zip(basins.found.points, colors, strict=True), 1):
         inside = _mark(axes, basins, point, "*" if point.is_minimum else "X", extent, str(place))

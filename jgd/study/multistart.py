@@ -71,8 +71,8 @@ def multistart(
 
     >>> import jax.numpy as jnp, jgd
     >>> found = jgd.multistart(lambda x: (x**2 - 1) ** 2 + x / 8, (-2.0, 2.0), 64, x0=jnp.array(0.0))
-    >>> [(round(float(minimum.x), 3), minimum.runs) for minimum in found.minima]
-    [(-1.015, 33), (0.984, 31)]
+    >>> [(round(float(minimum.x), 3), round(minimum.share, 1)) for minimum in found.minima]
+    [(-1.015, 0.5), (0.984, 0.5)]
     """
     check.scalar("distance", distance, least=0)
     check.whole("seed", seed, least=0)

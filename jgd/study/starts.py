@@ -9,7 +9,7 @@ import numpy as np
 from jgd.core import check, tree
 from jgd.core.box import Box
 from jgd.prepare import FLOATS
-from jgd.variables import box_of, like
+from jgd.variables import like
 
 SAMPLINGS = ("sobol", "random")
 
@@ -71,7 +71,8 @@ def finite_box(given: Any, x0: Any) -> Box:
     trees = [bound for bound in given if not (jax.tree_util.all_leaves([bound]) and np.ndim(bound) == 0)]
     if x0 is None and not trees:
         raise ValueError("x0 is missing: a box of two numbers needs an x0, for the shape of x.")
-    box = box_of(given, _floats("x0", trees[0] if x0 is None else x0))
+    x = _floats("x0", trees[0] if x0 is None else x0)
+    box = Box(*(like(f"box: {end}", bound, x) for end, bound in zip(("lower", "upper"), given, strict=True)))
     pairs = list(zip(jax.tree.leaves(box.lower), jax.tree.leaves(box.upper), strict=True))
     if not all(
         np.isfinite(low).all() and np.isfinite(high).all() and (low < high).all() for low, high in pairs

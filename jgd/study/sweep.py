@@ -66,7 +66,7 @@ def sweep(fun: Callable, x0: Any, factory: Callable, *, name: str | None = None,
             )
     options = {option: given.pop(option) for option in OPTIONS if option in given}
     for option in ("gtol", "target"):
-        if np.ndim(options.get(option)):
+        if np.ndim(options.get(option, 0)):
             raise ValueError(
                 f"{option} must be one number: a sweep holds all its runs against the same test."
             )
