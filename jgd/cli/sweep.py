@@ -86,9 +86,8 @@ def _values(text: str, values: str) -> list[float]:
     try:
         if ":" not in values:
             return list(map(_number, values.split(",")))
-        low, high, count = (
-            kind(part) for kind, part in zip((float, float, int), ends.split(":"), strict=True)
-        )
+        first, last, number = ends.split(":")
+        low, high, count = float(first), float(last), int(number)
     except ValueError:
         raise click.UsageError(f"--grid {text}: write {FORMS}.") from None
     if count < 2 or not math.isfinite(low) or not math.isfinite(high):

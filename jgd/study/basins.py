@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jgd.core import check, tree
@@ -154,4 +155,4 @@ def _grid(box: Box, x0: Any, coordinates: tuple[int, int], size: int) -> tuple[A
     across, up = (np.linspace(low[i], high[i], size) for i in coordinates)
     points = np.tile(np.asarray(center), (size * size, 1))
     points[:, coordinates[0]], points[:, coordinates[1]] = np.tile(across, size), np.repeat(up, size)
-    return jax.tree.map(np.asarray, jax.vmap(unravel)(points)), across, up
+    return jax.tree.map(np.asarray, jax.vmap(unravel)(jnp.asarray(points))), across, up

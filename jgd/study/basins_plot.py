@@ -113,7 +113,7 @@ def _marks(axes: "Axes", basins: "Basins", colors: list[str], extent: tuple) -> 
         share = (basins.labels < 0).mean()
         handles.append(Patch(color=FAILED, label=f"no critical point: {share:.1%} of the starts"))
     signs = {"*": "minimum", "X": "saddle or maximum where starts end", "x": "saddle or maximum"}
-    drawn = {line.get_marker() for line in axes.lines}
+    drawn = [line.get_marker() for line in axes.lines]
     return handles + [_sign(marker, label) for marker, label in signs.items() if marker in drawn]
 
 

@@ -84,8 +84,11 @@ def takes(factory: Callable, name: str) -> bool:
     return any(p.name == name and p.kind is not p.VAR_KEYWORD for p in parameters)
 
 
-def methods_of(factory: Callable, grid: Grid) -> list[Any]:
-    """The method of every point, all of one structure; a factory of optax's goes through `from_optax`."""
+def methods_of(factory: Callable, grid: Grid) -> tuple[list[Any], Any]:
+    """The method of every point, and one that is all of them, its numbers that differ arrays.
+
+    A factory of optax's goes through `from_optax`.
+    """
     if not callable(factory) or isinstance(factory, optax.GradientTransformation):
         raise TypeError(
             "factory must be a function that makes a method, such as jgd.gradient_descent or optax.adam, got "
@@ -102,12 +105,21 @@ def methods_of(factory: Callable, grid: Grid) -> list[Any]:
         pass
     if isinstance(factory(**grid.points[0], **grid.constants), optax.GradientTransformation):
         factory = partial(from_optax, factory)
-    methods = [as_method(factory(**point, **grid.constants)) for point in grid.points]
-    structure = jax.tree.structure(methods[0])
-    for point, method in zip(grid.points, methods, strict=True):
-        if jax.tree.structure(method) != structure:
+    methods = [factory(**point, **grid.constants) for point in grid.points]
+    as_method(methods[0])
+    flat = [jax.tree.flatten(method) for method in methods]
+    structure = flat[0][1]
+    for point, (_, other) in zip(grid.points, flat, strict=True):
+        if other != structure:
             _refuse(factory, grid, point, structure)
-    return methods
+    columns = map(_column, zip(*(leaves for leaves, _ in flat), strict=True))
+    return methods, jax.tree.unflatten(structure, list(columns))
+
+
+def _column(leaves: tuple) -> Any:
+    """The numbers of all runs, or the one that they have in common."""
+    column = np.asarray(leaves)
+    return column if (column != column[0]).any() else leaves[0]
 
 
 def _refuse(factory: Callable, grid: Grid, point: Mapping[str, Any], structure: Any) -> None:
@@ -123,13 +135,3 @@ def _refuse(factory: Callable, grid: Grid, point: Mapping[str, Any], structure: 
         "of different structure (as whole numbers, flags, schedules and searches do), which no one compiled "
         "program holds; give one value here, or hand the methods to jgd.compare."
     )
-
-
-def stacked(methods: list[Any]) -> Any:
-    """One method, each number that differs an array of one for each run."""
-
-    def together(*leaves: Any) -> Any:
-        column = np.stack([np.asarray(leaf) for leaf in leaves])
-        return column if (column != column[0]).any() else leaves[0]
-
-    return jax.tree.map(together, *methods)

@@ -161,5 +161,5 @@ def _table(found: Minima) -> list[str]:
         runs = plural(sum(point.runs for point in rest), "run")
         lines.append(f"... and {len(rest):,} more, with {runs} together, up to {rest[-1].value:.6g}")
     missing = ", ".join(f"{count:,} {status}" for status, count in found.failures.items())
-    lines += ["", f"ended at no critical point: {missing or 'none'}"]
-    return [*lines, f"time: {ends.seconds[0]:.3f} s compiling, {ends.seconds[1]:.6f} s running"]
+    lines += ["", f"  elsewhere    {missing or 'no run'}"]
+    return [*lines, f"  time         {ends.seconds[0]:.3f} s compiling, {ends.seconds[1]:.6f} s running"]

@@ -8,11 +8,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from jgd.api import method_name
 from jgd.many import minimize_many
 from jgd.study.curvature import curvature
-from jgd.study.family import family
-from jgd.study.grid import factory_name, grid_of, methods_of, stacked, takes
+from jgd.study.grid import factory_name, grid_of, methods_of, takes
 from jgd.study.swept import Sweep
 from jgd.sums import FiniteSum
 
@@ -71,23 +69,21 @@ def sweep(fun: Callable, x0: Any, factory: Callable, *, name: str | None = None,
                 f"{option} must be one number: a sweep holds all its runs against the same test."
             )
     grid = grid_of(given)
-    methods = methods_of(factory, grid)
+    methods, method = methods_of(factory, grid)
     if x0 is None and isinstance(fun, FiniteSum):
         x0 = fun.start
     if x0 is None:
         raise ValueError("x0 is missing: give a start, a float array or a pytree of them.")
     count = len(methods)
     x0s = jax.tree.map(lambda leaf: np.broadcast_to(np.asarray(leaf), (count, *np.shape(leaf))), x0)
-    ends = minimize_many(fun, x0s, stacked(methods), **options)
-    method = method_name(methods[0])
+    ends = minimize_many(fun, x0s, method, **options)
     data = {option: options[option] for option in ("args", "has_aux") if option in options}
     plain = options.get("bounds") is None and options.get("x_scale") is None
     fixed = ends.parts[0].batch.one[0].objective.fixed
     return Sweep(
         name=name or getattr(fun, "__name__", type(fun).__name__),
-        method=method,
         grid=grid,
+        methods=tuple(methods),
         ends=ends,
-        families=tuple(family(one, method) for one in methods),
         curvature_at=partial(curvature, fun, **data) if plain and fixed else None,
     )

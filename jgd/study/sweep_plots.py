@@ -1,6 +1,6 @@
 """Figures of a sweep: steps against a number, or over the plane of two."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.colors import ListedColormap, LogNorm
@@ -104,7 +104,7 @@ def plane(sweep: "Sweep") -> "Figure":
         norm = LogNorm(steps.min(), max(steps.max(), steps.min() + 1))
         drawn = axes.pcolormesh(*edges, steps, cmap="cividis", norm=norm, zorder=1)
         _counted(figure.colorbar(drawn, ax=axes, label="steps").ax.yaxis)
-    handles = [Patch(color=UNREACHED, label="not reached"), Patch(color=RED, label="diverged")]
+    handles: list[Any] = [Patch(color=UNREACHED, label="not reached"), Patch(color=RED, label="diverged")]
     best = [float(sweep.best[name]) for name in names]
     axes.plot(*best, "*", color="white", markeredgecolor="black", markersize=17, clip_on=False, zorder=4)
     star = Line2D([], [], linestyle="none", marker="*", markersize=13, color="white", markeredgecolor="black")

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+from jgd.api import method_name
 from jgd.core import tree
 from jgd.core.status import Status
 from jgd.ends import Ends
 from jgd.study.canvas import matplotlib_needed, write
 from jgd.study.curvature import Curvature
-from jgd.study.family import Family
+from jgd.study.family import Family, family
 from jgd.study.files import write_csv, write_json
 from jgd.study.grid import Grid
 from jgd.study.provenance import provenance
@@ -32,15 +33,24 @@ class Sweep:
     """What `jgd.sweep` returns: `print` it, `figure()` it, `save` it.
 
     `ends` has how each run ended, in the order of the grid, the last number changing fastest;
-    `columns["steps"].reshape(shape)` is the grid itself. `families` are the methods as theory names them.
+    `columns["steps"].reshape(shape)` is the grid itself. `methods` are those of the runs.
     """
 
     name: str
-    method: str
     grid: Grid
+    methods: tuple[Any, ...]
     ends: Ends
-    families: tuple[Family, ...]
     curvature_at: Callable[[Any], Curvature] | None
+
+    @property
+    def method(self) -> str:
+        """What the method is called."""
+        return method_name(self.methods[0])
+
+    @cached_property
+    def families(self) -> tuple[Family, ...]:
+        """The methods as theory names them."""
+        return tuple(family(method, self.method) for method in self.methods)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -95,7 +105,7 @@ class Sweep:
         None where theory has nothing to say: for methods other than gradient descent, heavy ball and
         Nesterov's with constant numbers, on mini-batches, within bounds and with an x_scale.
         """
-        known = all(family.descends and np.isfinite(family.rate) for family in self.families)
+        known = all(one.descends and np.isfinite(one.rate) for one in self.families)
         if self.curvature_at is None or not known or not np.isfinite(self.ends.value[self.best_run]):
             return None
         return self.curvature_at(jax.tree.map(lambda leaf: leaf[self.best_run], self.ends.x))
@@ -105,12 +115,12 @@ class Sweep:
         """The largest rate that each run's method bears there by theory: 2/lambda max and its like."""
         if self.curvature is None:
             return None
-        return np.array([family.stable_rate(self.curvature.highest.value) for family in self.families])
+        return np.array([one.stable_rate(self.curvature.highest.value) for one in self.families])
 
     @property
     def best_rate(self) -> float:
         """2/(lambda max + lambda min), the best rate of gradient descent by theory; NaN with momentum."""
-        simple = all(family.name == "gradient_descent" for family in self.families)
+        simple = all(one.name == "gradient_descent" for one in self.families)
         return self.curvature.best_rate if simple and self.curvature is not None else float("nan")
 
     @property

@@ -65,12 +65,12 @@ def _notes(sweep: "Sweep") -> list[str]:
     numbers = ", ".join(f"{name}={_number(value)}" for name, value in sweep.best.items())
     how = "" if ends.success[run] else "none succeeded; the lowest end is that of "
     notes = [
-        f"best         {how}{numbers}: {Status(ends.status[run]).name} after "
+        f"  best         {how}{numbers}: {Status(ends.status[run]).name} after "
         f"{plural(int(ends.steps[run]), 'step')}, value {ends.value[run]:.6g}",
         *_theory(sweep),
     ]
     compiling, running = ends.seconds
-    return [*notes, f"time         {compiling:.3f} s compiling, {running:.6f} s running"]
+    return [*notes, f"  time         {compiling:.3f} s compiling, {running:.6f} s running"]
 
 
 def _theory(sweep: "Sweep") -> list[str]:
@@ -81,14 +81,14 @@ def _theory(sweep: "Sweep") -> list[str]:
         beyond = (
             f"; the next one, {following:.6g}, did not" if np.isfinite(following) else ", the highest tried"
         )
-        lines.append(f"highest      {highest:.6g} succeeded{beyond}")
+        lines.append(f"  highest      {highest:.6g} succeeded{beyond}")
     stable = sweep.stable_rates
     if c is None or stable is None:
         return lines
     ends = f"lambda max {c.highest.value:.6g}, lambda min {c.lowest.value:.6g} where the best run ended"
-    lines.append(f"curvature    {ends}")
+    lines.append(f"  curvature    {ends}")
     if np.unique(stable).size == 1 and np.isfinite(stable[0]):
-        lines.append(f"theory       stable below {stable[0]:.6g}" + _best(sweep))
+        lines.append(f"  theory       stable below {stable[0]:.6g}" + _best(sweep))
     return lines
 
 

@@ -108,7 +108,7 @@ def test_failures_are_counted_by_their_status():
     assert found.failures == {"NONFINITE_START": 2}
     assert found.labels.tolist() == [-1, 0, 0, -1, 0]
     assert found.minima[0].share == 0.6
-    assert "ended at no critical point: 2 NONFINITE_START" in str(found)
+    assert "elsewhere    2 NONFINITE_START" in str(found)
 
 
 def test_no_minimum_found_is_said_and_nothing_is_lost(tmp_path):

@@ -178,7 +178,7 @@ def test_the_table_has_a_line_for_each_run_or_for_each_verdict(valley, plane):
     lines = str(valley).splitlines()
     assert lines[0] == "rosenbrock: 5 runs of gradient_descent (5 learning_rate), 2 parameters, float64"
     assert lines[4].split() == ["good", "CONVERGED", "0.001", "31,798", "1.56e-12"]
-    assert "highest      0.00199 succeeded; the next one, 0.002, did not" in lines
+    assert "  highest      0.00199 succeeded; the next one, 0.002, did not" in lines
     assert "the best one found is 0.997 times that" in str(valley)
     shown = [line.split()[0] for line in str(plane).splitlines()[4:] if line.split()][:4]
     counted = next(line for line in str(plane).splitlines() if line.startswith("diverging")).split()
