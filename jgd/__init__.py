@@ -57,6 +57,10 @@ _HOME = {
     "solve": "jgd.driver.solve",
     "curvature_gauge": "jgd.geometry.gauge",
     "compare": "jgd.study.compare",
+    "sweep": "jgd.study.sweep",
+    "multistart": "jgd.study.multistart",
+    "normal": "jgd.study.starts",
+    "basins": "jgd.study.basins",
     "curvature": "jgd.study.curvature",
     "explain": "jgd.study.explain",
     "gradient_noise": "jgd.study.noise",
@@ -131,6 +135,7 @@ if TYPE_CHECKING:
     from jgd.searches.lengths import lengths as lengths
     from jgd.searches.wolfe import wolfe as wolfe
     from jgd.snapshot import Snapshot as Snapshot
+    from jgd.study.basins import basins as basins
     from jgd.study.compare import compare as compare
     from jgd.study.curvature import curvature as curvature
     from jgd.study.curvature_plots import slices_figure as slices_figure
@@ -138,6 +143,7 @@ if TYPE_CHECKING:
     from jgd.study.explain import explain as explain
     from jgd.study.gauge_plots import rate_figure as rate_figure
     from jgd.study.gauge_plots import sharpness_figure as sharpness_figure
+    from jgd.study.multistart import multistart as multistart
     from jgd.study.noise import gradient_noise as gradient_noise
     from jgd.study.shape import convexity as convexity
     from jgd.study.shape import hessian_trace as hessian_trace
@@ -145,6 +151,8 @@ if TYPE_CHECKING:
     from jgd.study.shape import spectral_density as spectral_density
     from jgd.study.shape import taylor as taylor
     from jgd.study.standardize import standardize as standardize
+    from jgd.study.starts import normal as normal
+    from jgd.study.sweep import sweep as sweep
     from jgd.sums import finite_sum as finite_sum
 
 __all__ = ["__version__", *_HOME, *_MODULES]
