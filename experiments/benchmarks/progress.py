@@ -1,9 +1,9 @@
 """What it costs to see a run and to be able to stop it, and how soon Ctrl-C is answered.
 
 Cost: the same run in one call, in chunks with a callback that does nothing, and with progress on a terminal,
-in turn in each round; equal x is asserted, and medians over rounds of the time relative to one call are
-printed. Latency: in a process of its own, whose steps take about a millisecond, a Ctrl-C at a random moment;
-the seconds from then until `minimize` has returned.
+in any order in each round; equal x is asserted, and medians over rounds are printed of the time relative to
+one call, by the clock and (by the processor, which other programs disturb less). Latency: in a process of its
+own, whose steps take about a millisecond, a Ctrl-C at a random moment; the seconds until `minimize` returns.
 
     python -m experiments.benchmarks.progress [--quick] [--json FILE]
 """
@@ -31,7 +31,7 @@ import jgd
 RATE = 1e-9
 """So small that no run of these lengths ends before its last step."""
 
-CASES = {"Rosenbrock, n = 2": (2, 200_000_000), "Rosenbrock, n = 1,000": (1_000, 1_500_000)}
+CASES = {"Rosenbrock, n = 2": (2, 200_000_000), "Rosenbrock, n = 1,000": (1_000, 2_000_000)}
 """Name -> the number of variables, and steps for some seconds."""
 
 
@@ -69,23 +69,28 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 
 
-def cost(n: int, steps: int, rounds: int) -> dict[str, float]:
-    """Way -> median of the time relative to one call; and the seconds of one call."""
+def cost(n: int, steps: int, rounds: int) -> dict[str, Any]:
+    """Way -> medians of the time relative to one call, by clock and processor; `seconds` of one call."""
     x0, method = np.resize([-1.2, 1.0], n), jgd.gradient_descent(RATE)
-    times: dict[str, list[float]] = {name: [] for name in WAYS}
-    ends = {}
+    times: dict[str, list[Any]] = {name: [] for name in WAYS}
+    ends, order = {}, np.random.default_rng(0)
     with terminal():
         for of in (100, *[steps] * rounds):  # the first one compiles
-            for name, way in WAYS.items():
-                began = time.perf_counter()
-                ends[name] = jgd.minimize(rosenbrock, x0, method, max_steps=of, **way)
-                times[name].append(time.perf_counter() - began)
+            for name in order.permutation(list(WAYS)):
+                began = _now()
+                ends[name] = jgd.minimize(rosenbrock, x0, method, max_steps=of, **WAYS[name])
+                times[name].append(_now() - began)
             for end in ends.values():
                 assert end.steps == of
                 assert (end.x == ends["one call"].x).all()
     seconds = {name: np.array(taken[1:]) for name, taken in times.items()}
-    found = {name: float(np.median(taken / seconds["one call"])) for name, taken in seconds.items()}
-    return found | {"seconds": float(np.median(seconds["one call"]))}
+    ratios = {name: taken / seconds["one call"] for name, taken in seconds.items()}
+    found: dict[str, Any] = {name: np.median(ratio, axis=0).tolist() for name, ratio in ratios.items()}
+    return found | {"seconds": np.median(seconds["one call"], axis=0).tolist()}
+
+
+def _now() -> Any:
+    return np.array([time.perf_counter(), time.process_time()])
 
 
 def answer() -> None:
@@ -144,12 +149,12 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE")
     given = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
-    rounds, share = (2, 20) if given.quick else (9, 1)
+    rounds, share = (2, 20) if given.quick else (15, 1)
     figures: dict[str, Any] = {}
     for name, (n, steps) in CASES.items():
         found = figures[name] = cost(n, steps // share, rounds)
-        told = ", ".join(f"{way} {found[way]:.4f}" for way in WAYS)
-        print(f"{name}: {told} ({found['seconds']:.1f} s in one call)", flush=True)
+        told = ", ".join("{} {:.3f} ({:.3f})".format(way, *found[way]) for way in WAYS if way != "one call")
+        print(f"{name}: {told}; {found['seconds'][0]:.1f} s in one call", flush=True)
     answers = [latency() for _ in range(2 if given.quick else 20)]
     taken, steps = map(np.array, zip(*answers, strict=True))
     figures["latency"] = {"seconds": taken.tolist(), "step": float(np.median(steps))}
