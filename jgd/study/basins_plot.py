@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from jgd.study.basins import Basins
     from jgd.study.minima import Critical
 
-OWN = 7
+OWN = 6
 """So many points have a color of their own; the others share one."""
 
 SHARED, FAILED = "#777777", "#000000"
