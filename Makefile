@@ -71,7 +71,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 # optimistix refuses the oldest jax, so the peers stay out of this one.
 .venv-oldest/.installed: pyproject.toml constraints.txt constraints-oldest.txt
-	$(call install,$(OLDEST_PYTHON),constraints-oldest.txt,-e '.[plot$(comma)cli$(comma)data]' --group test)
+	$(call install,$(OLDEST_PYTHON),constraints-oldest.txt,-e '.[plot$(comma)cli$(comma)data$(comma)checkpoint]' --group test)
 
 .venv-newest/.installed: pyproject.toml constraints.txt constraints-newest.txt
 	$(call install,$(NEWEST_PYTHON),constraints-newest.txt,-e '.[all]' --group test)

@@ -16,6 +16,7 @@ _HOME = {
     "finite_sum": "jgd.sums",
     "check": "jgd.checkup",
     "Result": "jgd.result",
+    "Ends": "jgd.ends",
     "Status": "jgd.core.status",
     "Objective": "jgd.core.objective",
     "Point": "jgd.core.types",
@@ -56,6 +57,10 @@ _HOME = {
     "solve": "jgd.driver.solve",
     "curvature_gauge": "jgd.geometry.gauge",
     "compare": "jgd.study.compare",
+    "sweep": "jgd.study.sweep",
+    "multistart": "jgd.study.multistart",
+    "normal": "jgd.study.starts",
+    "basins": "jgd.study.basins",
     "curvature": "jgd.study.curvature",
     "explain": "jgd.study.explain",
     "gradient_noise": "jgd.study.noise",
@@ -98,6 +103,7 @@ if TYPE_CHECKING:
     from jgd.driver.carry import Program as Program
     from jgd.driver.recorder import Recorder as Recorder
     from jgd.driver.solve import solve as solve
+    from jgd.ends import Ends as Ends
     from jgd.geometry.gauge import curvature_gauge as curvature_gauge
     from jgd.many import minimize_many as minimize_many
     from jgd.methods.as_optax import as_optax as as_optax
@@ -129,6 +135,7 @@ if TYPE_CHECKING:
     from jgd.searches.lengths import lengths as lengths
     from jgd.searches.wolfe import wolfe as wolfe
     from jgd.snapshot import Snapshot as Snapshot
+    from jgd.study.basins import basins as basins
     from jgd.study.compare import compare as compare
     from jgd.study.curvature import curvature as curvature
     from jgd.study.curvature_plots import slices_figure as slices_figure
@@ -136,6 +143,7 @@ if TYPE_CHECKING:
     from jgd.study.explain import explain as explain
     from jgd.study.gauge_plots import rate_figure as rate_figure
     from jgd.study.gauge_plots import sharpness_figure as sharpness_figure
+    from jgd.study.multistart import multistart as multistart
     from jgd.study.noise import gradient_noise as gradient_noise
     from jgd.study.shape import convexity as convexity
     from jgd.study.shape import hessian_trace as hessian_trace
@@ -143,6 +151,8 @@ if TYPE_CHECKING:
     from jgd.study.shape import spectral_density as spectral_density
     from jgd.study.shape import taylor as taylor
     from jgd.study.standardize import standardize as standardize
+    from jgd.study.starts import normal as normal
+    from jgd.study.sweep import sweep as sweep
     from jgd.sums import finite_sum as finite_sum
 
 __all__ = ["__version__", *_HOME, *_MODULES]

@@ -13,7 +13,7 @@ from jax.sharding import Mesh, PartitionSpec
 from jgd.core import tree
 from jgd.core.check import MOST
 from jgd.core.compiled import compiled
-from jgd.core.kernel import READ
+from jgd.core.kernel import HELD
 from jgd.core.record import record, static
 from jgd.core.sharded import automatic
 from jgd.driver.carry import Carry, Program
@@ -153,6 +153,6 @@ def _room(batch: Batch, share: int, width: int) -> int:
     leaves = zip(jax.tree.leaves(batch.one), batch.own, strict=True)
     entries = [np.size(leaf) for leaf, own in leaves if own] + [n, len(COUNTS)]
     if recorder is not None:
-        entries.append((recorder.rows + 1) * (16 + n * recorder.x))
-    most = READ // max(entries) if width == 1 else PIECE_BYTES // (8 * sum(entries))
+        entries.append((recorder.rows + 1) * max(16, n * recorder.x))
+    most = HELD // max(entries) if width == 1 else PIECE_BYTES // (8 * sum(entries))
     return 1 << min(max(most, 1).bit_length() - 1, (share - 1).bit_length())

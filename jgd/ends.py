@@ -14,7 +14,7 @@ from jgd.core import tree
 from jgd.core.status import Status
 from jgd.core.words import method_name, plural
 from jgd.driver.queue import End, columns
-from jgd.driver.recorder import COUNTS, read
+from jgd.driver.recorder import COUNTS, recorded
 from jgd.driver.stop import Stop, Target
 from jgd.methods.default import Stage
 
@@ -143,7 +143,7 @@ class Ends:
             return {}
         row = int(np.flatnonzero(part.rows == run)[0])
         kept = jax.tree.map(lambda leaf: leaf[row], part.end.history)
-        return read(kept, None, columns(*part.batch.one))
+        return recorded(kept, columns(*part.batch.one))
 
     def __len__(self) -> int:
         """The number of runs."""

@@ -44,7 +44,7 @@ class Interrupts:
 
 def wait(arrays: Iterable[jax.Array]) -> None:
     """Wait for arrays in Python, which hears signals meanwhile, and not in JAX, which does not."""
-    waiting = [array for array in arrays if not array.is_ready()]
+    waiting = [array for array in arrays if not array.is_ready()]  # pyright: ignore[reportAttributeAccessIssue]
     if not waiting:
         return
     there = threading.Event()

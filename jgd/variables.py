@@ -15,7 +15,7 @@ def box_of(bounds: Any, x: Any) -> Box:
     if not isinstance(bounds, tuple | list) or len(bounds) != 2:
         raise TypeError("bounds must be (lower, upper), each None, a number or a tree of arrays like x0.")
     lower, upper = (
-        _like(f"bounds: {name}", missing if bound is None else bound, x)
+        like(f"bounds: {name}", missing if bound is None else bound, x)
         for name, missing, bound in zip(("lower", "upper"), (-np.inf, np.inf), bounds, strict=True)
     )
     pairs = zip(jax.tree.leaves(lower), jax.tree.leaves(upper), strict=True)
@@ -47,7 +47,7 @@ def _kind(leaf: jax.Array) -> tuple:
 
 def _scale(given: Any, x: Any) -> Any:
     """The scale of x as a tree like x, its entries rounded to powers of two."""
-    made = _like("x_scale", given, x)
+    made = like("x_scale", given, x)
     if any(not bool(jnp.all((leaf > 0) & jnp.isfinite(leaf))) for leaf in jax.tree.leaves(made)):
         raise ValueError("x_scale must be positive and finite: the size that each entry of x typically has.")
 
@@ -58,18 +58,18 @@ def _scale(given: Any, x: Any) -> Any:
     return jax.tree.map(rounded, made)
 
 
-def _like(name: str, given: Any, x: Any) -> Any:
+def like(name: str, given: Any, x: Any) -> Any:
     """A number or a tree as a tree like x, each leaf of the shape and dtype of x's."""
     if jax.tree.structure(given) != jax.tree.structure(x):
         if not jax.tree_util.all_leaves([given]) or np.ndim(given):
             raise TypeError(f"{name} must be a number or a tree of arrays like x0, or None.")
         given = jax.tree.map(lambda _: given, x)
 
-    def like(leaf: jax.Array, one: Any) -> jax.Array:
+    def spread(leaf: jax.Array, one: Any) -> jax.Array:
         return jnp.broadcast_to(jnp.asarray(one, leaf.dtype), leaf.shape)
 
     try:
-        made = jax.tree.map(like, x, given)
+        made = jax.tree.map(spread, x, given)
     except (TypeError, ValueError):
         raise TypeError(f"{name} must broadcast to the leaves of x0.") from None
     if any(bool(jnp.isnan(leaf).any()) for leaf in jax.tree.leaves(made)):

@@ -7,11 +7,13 @@ from jgd.cli.compare import compare
 from jgd.cli.curvature import curvature
 from jgd.cli.doctor import doctor
 from jgd.cli.listing import listing
+from jgd.cli.multistart import multistart
 from jgd.cli.run import run
+from jgd.cli.sweep import sweep
 from jgd.cli.template import init
 
 EPILOG = """\b
-Exit codes of `run`, `curvature` and `compare --strict`:
+Exit codes of `run`, `curvature`, `compare --strict`, and of the best run of `sweep` and `multistart`:
   0  converged, or the target reached
   2  usage
   3  a budget or the precision ended the run; the answer is usable
@@ -28,5 +30,5 @@ def cli() -> None:
     """Minimize JAX functions, and know why it went as it did."""
 
 
-for command in (run, compare, curvature, listing, doctor, init):
+for command in (run, compare, sweep, multistart, curvature, listing, doctor, init):
     cli.add_command(command)

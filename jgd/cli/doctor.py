@@ -1,6 +1,7 @@
 """`jgd doctor`: versions, devices and precision, as jgd sees them."""
 
 import json
+import os
 from importlib import metadata
 from typing import Any
 
@@ -43,9 +44,23 @@ def _found() -> dict[str, Any]:
         **{package: _version(package, extra) for package, extra in EXTRAS.items()},
         "platform": told["platform"],
         "devices": [f"{device} ({device.device_kind})" for device in jax.devices()],
+        **_cores(),
         "default dtype": told["dtype"] + hint,
         "matmul precision": precision,
     }
+
+
+def _cores() -> dict[str, str]:
+    """On CPU how many cores many runs keep busy, and how to have them all."""
+    import jax
+
+    if jax.default_backend() != "cpu":
+        return {}
+    cores, devices = os.cpu_count() or 1, len(jax.local_devices())
+    advice = (
+        f" (jax.config.update('jax_num_cpu_devices', {cores}) before JAX is first used: one for each core)"
+    )
+    return {"many runs": f"{devices} of {cores} cores{advice if devices < cores else ''}"}
 
 
 def _version(package: str, extra: str) -> str:

@@ -91,24 +91,35 @@ def _value(text: str) -> Any:
 
 def build(label: str, entry: Entry, say: Callable[[str], None]) -> Any:
     """The method of an entry; raises click.UsageError for parameters that are missing or wrong."""
-    factory = _factory(entry.method)
+    factory, settings = ready(label, entry, say)
+    try:
+        return _made(factory, entry.method, settings)
+    except (TypeError, ValueError) as error:
+        raise click.UsageError(f"{label}: {error}") from None
+
+
+def ready(
+    label: str, entry: Entry, say: Callable[[str], None], swept: Iterable[str] = ()
+) -> tuple[Callable, dict[str, Any]]:
+    """The factory of an entry and what is set of it, beside the parameters that are swept.
+
+    Raises click.UsageError for parameters that are missing or that the factory does not have.
+    """
+    factory, swept = _factory(entry.method), tuple(swept)
     settings = {name: _search(value) for name, value in entry.settings.items()}
     parameters = inspect.signature(factory).parameters
-    for name in settings:
+    for name in (*settings, *swept):
         if name not in parameters:
-            raise click.UsageError(
-                f"--set: {entry.method} has no parameter {name!r}{did_you_mean(name, parameters)}"
-            )
-    missing = [name for name, p in parameters.items() if p.default is p.empty and name not in settings]
+            option, hint = "--grid" if name in swept else "--set", did_you_mean(name, parameters)
+            raise click.UsageError(f"{option}: {entry.method} has no parameter {name!r}{hint}")
+    given = {*settings, *swept}
+    missing = [name for name, p in parameters.items() if p.default is p.empty and name not in given]
     if entry.method.startswith("optax.") and missing == ["learning_rate"]:
         settings["learning_rate"] = OPTAX_RATE
         say(f"{label}: learning_rate={OPTAX_RATE:g}; --set {label}.learning_rate=... changes it.")
     elif missing:
         raise click.UsageError(f"{label} needs {missing[0]}: --set {label}.{missing[0]}=VALUE.")
-    try:
-        return _made(factory, entry.method, settings)
-    except (TypeError, ValueError) as error:
-        raise click.UsageError(f"{label}: {error}") from None
+    return factory, settings
 
 
 def _made(factory: Callable, name: str, settings: dict[str, Any]) -> Any:

@@ -58,13 +58,13 @@ RUNS = (
     click.option("--target", type=float, help="Stop when the value is at most this."),
     HAS_AUX,
     *OUTPUT,
-    click.option("--explain", is_flag=True, help="Explain, too, why each run went as it did."),
 )
+EXPLAIN = click.option("--explain", is_flag=True, help="Explain, too, why each run went as it did.")
 
 
 @dataclass(frozen=True)
 class Common:
-    """What `RUNS` and `MACHINE` gathered."""
+    """What `RUNS`, `EXPLAIN` and `MACHINE` gathered."""
 
     x64: bool
     device: str | None
@@ -83,7 +83,7 @@ class Common:
     save: str | None
     as_json: bool
     quiet: bool
-    explain: bool
+    explain: bool = False
 
     @property
     def options(self) -> dict[str, Any]:
@@ -114,15 +114,21 @@ def with_options(*options: Callable) -> Callable[[Callable], Callable]:
     return lambda command: functools.reduce(lambda made, add: add(made), reversed(options), command)
 
 
-def with_common(command: Callable) -> Callable:
+def with_common(command: Callable, *, explains: bool = True) -> Callable:
     """Decorator: a command with the options of runs, gathered in its argument `common`."""
 
     @functools.wraps(command)
     def gathered(**given: Any) -> Any:
-        common = Common(**{field.name: given.pop(field.name) for field in fields(Common)})
+        common = Common(
+            **{field.name: given.pop(field.name) for field in fields(Common) if field.name in given}
+        )
         return command(common=common, **given)
 
-    return with_options(*RUNS, *MACHINE)(gathered)
+    return with_options(*RUNS, *((EXPLAIN,) if explains else ()), *MACHINE)(gathered)
+
+
+with_many = functools.partial(with_common, explains=False)
+"""The same for commands that make too many runs to explain each."""
 
 
 def prepare_machine(x64: bool, device: str | None, seed: int | None = None) -> None:

@@ -33,16 +33,17 @@ def number(
         raise TypeError(f"{name} must be a number, got {value!r}.") from None
     if isinstance(value, str | bool):
         raise TypeError(f"{name} must be a number, got {value!r}.")
-    if not np.isfinite(values).all():
-        raise ValueError(f"{name} must be finite, got {value!r}.")
-    if above is not None and not (values > above).all():
-        wanted = "positive" if above == 0 else f"greater than {above:g}"
-        raise ValueError(f"{name} must be {wanted}, got {value!r}.")
-    if least is not None and not (values >= least).all():
-        wanted = "non-negative" if least == 0 else f"at least {least:g}"
-        raise ValueError(f"{name} must be {wanted}, got {value!r}.")
-    if below is not None and not (values < below).all():
-        raise ValueError(f"{name} must be less than {below:g}, got {value!r}.")
+    wanted = [(np.isfinite(values), "finite")]
+    if above is not None:
+        wanted.append((values > above, "positive" if above == 0 else f"greater than {above:g}"))
+    if least is not None:
+        wanted.append((values >= least, "non-negative" if least == 0 else f"at least {least:g}"))
+    if below is not None:
+        wanted.append((values < below, f"less than {below:g}"))
+    for holds, what in wanted:
+        if not holds.all():
+            found = value if not values.ndim else float(values[~holds][0])
+            raise ValueError(f"{name} must be {what}, got {found!r}.")
 
 
 def scalar(name: str, value: Any, *, above: float | None = None, least: float | None = None) -> None:

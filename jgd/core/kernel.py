@@ -21,7 +21,10 @@ COMPUTED = 2048
 """The most entries of an array that is computed entry by entry: XLA shares out larger ones to threads."""
 
 READ = 32768
-"""The most entries of an array that is read in a product, or of which parts are taken or replaced."""
+"""The most entries of an array that is read in a product or moved as a whole."""
+
+HELD = 2**18
+"""The most entries of an array of which parts are taken or replaced."""
 
 EQUATIONS = 4096
 """The most operations: a kernel is one function, and its time to compile grows faster than its length."""
@@ -35,8 +38,11 @@ shift_right_logical sign sin sinh sqrt square stop_gradient sub tan tanh xor
 """
 
 _MOVED = """
-broadcast_in_dim concatenate dot_general dynamic_slice dynamic_update_slice expand_dims gather iota pad
-reshape rev slice split squeeze stack transpose
+concatenate dot_general expand_dims iota pad reshape rev slice split squeeze stack transpose
+"""
+
+_HELD = """
+broadcast_in_dim dynamic_slice dynamic_update_slice gather
 """
 
 _NESTED = """
@@ -44,7 +50,11 @@ checkpoint closed_call cond core_call custom_jvp_call custom_vjp_call jit pjit p
 scan while
 """
 
-MOST = {**dict.fromkeys(_BY_ENTRY.split(), COMPUTED), **dict.fromkeys(_MOVED.split(), READ)}
+MOST = {
+    **dict.fromkeys(_BY_ENTRY.split(), COMPUTED),
+    **dict.fromkeys(_MOVED.split(), READ),
+    **dict.fromkeys(_HELD.split(), HELD),
+}
 """The operations that can be part of a kernel, and the most entries of their arrays."""
 
 NESTED = frozenset(_NESTED.split())

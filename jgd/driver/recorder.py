@@ -96,16 +96,30 @@ class Recorder:
         )
 
 
-def read(history: Row, last: Row | None, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+def recorded(history: Row, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """The written rows in the order of their steps, by column of reals and counts."""
+    return _columns(_kept(history), names)
+
+
+def read(history: Row, last: Row, names: tuple[str, ...]) -> dict[str, np.ndarray]:
     """The written rows in the order of their steps, and the last one, by column of reals and counts."""
-    rows = jax.tree.map(lambda leaf: np.asarray(leaf)[:-1], history)
-    steps = rows.wholes[:, 0]
-    order = np.argsort(steps)[np.sum(steps < 0) :]
-    kept = jax.tree.map(lambda leaf: leaf[order], rows)
-    if last is not None and (not order.size or steps[order[-1]] != last.wholes[0]):
+    kept = _kept(history)
+    if not kept.wholes.size or kept.wholes[-1, 0] != last.wholes[0]:
         kept = jax.tree.map(
             lambda leaf, row: np.concatenate([leaf, np.asarray(row, leaf.dtype)[None]]), kept, last
         )
-    columns = {name: kept.wholes[:, i] for i, name in enumerate(("step", *COUNTS))}
-    columns |= {name: kept.reals[:, i] for i, name in enumerate(names)}
-    return columns if kept.x is None else {**columns, "x": kept.x}
+    return _columns(kept, names)
+
+
+def _kept(history: Row) -> Row:
+    """The written rows in the order of their steps."""
+    rows = jax.tree.map(lambda leaf: np.asarray(leaf)[:-1], history)
+    steps = rows.wholes[:, 0]
+    order = np.argsort(steps)[np.sum(steps < 0) :]
+    return jax.tree.map(lambda leaf: leaf[order], rows)
+
+
+def _columns(rows: Row, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    columns = {name: rows.wholes[:, i] for i, name in enumerate(("step", *COUNTS))}
+    columns |= {name: rows.reals[:, i] for i, name in enumerate(names)}
+    return columns if rows.x is None else {**columns, "x": rows.x}

@@ -225,8 +225,10 @@ class Stall:
 
         The look at the start fails too, hence the one to spare.
         """
-        none = jnp.full((), jnp.inf, tree.scalar_dtype(point.x))
-        return -jnp.ones((), jnp.int32), jnp.zeros((), bool), none, none
+        value, grad = (
+            jnp.full((), jnp.inf, kind) for kind in (point.value.dtype, tree.scalar_dtype(point.x))
+        )
+        return -jnp.ones((), jnp.int32), jnp.zeros((), bool), value, grad
 
     def check(self, f: Objective, look: Look, memory: Any) -> tuple[jax.Array, Any]:
         """Whether this step was one too many that did not move."""
@@ -245,10 +247,8 @@ class Stall:
         exhausted = tiny & (value < look.first_value) & (look.rate != 0)
         reason = jnp.where(exhausted, Status.PRECISION_LIMIT, Status.STALLED)
         fires = counts & (count >= jnp.asarray(self.patience, count.dtype))
-        least_value = jnp.minimum(least_value, value.astype(least_value.dtype))
-        least_grad = jnp.minimum(least_grad, look.grad_norm)
-        memory = (count, moved, least_value, least_grad)
-        return jnp.where(fires, reason, Status.RUNNING).astype(jnp.int32), memory
+        lowest = (jnp.minimum(least_value, value), jnp.minimum(least_grad, look.grad_norm))
+        return jnp.where(fires, reason, Status.RUNNING).astype(jnp.int32), (count, moved, *lowest)
 
 
 @record

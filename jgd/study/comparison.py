@@ -1,8 +1,6 @@
 """What a comparison found, and its scoreboard, figures, JSON and CSV."""
 
-import csv
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +10,7 @@ import numpy as np
 from jgd.core.objective import Objective
 from jgd.result import Result
 from jgd.study.canvas import matplotlib_needed, write
+from jgd.study.files import write_csv, write_json
 from jgd.study.row import Row, plain
 from jgd.study.scoreboard import scoreboard
 
@@ -73,19 +72,14 @@ class Comparison:
 
     def to_json(self, path: str | Path) -> None:
         """Write `record()` as JSON."""
-        Path(path).write_text(json.dumps(self.record(), indent=2) + "\n", encoding="utf-8")
+        write_json(Path(path), self.record())
 
     def to_csv(self, path: str | Path) -> None:
         """Write the rows as CSV; objective, f* and provenance are columns of their own."""
         record = self.record()
         common = {name: record[name] for name in ("objective", "minimum", "minimum_is", "stopping")}
         common |= {f"provenance_{name}": value for name, value in self.provenance.items()}
-        rows = [row | common for row in record["rows"]]
-        columns = list(dict.fromkeys(name for row in rows for name in row))
-        with Path(path).open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            writer.writerows(rows)
+        write_csv(Path(path), [row | common for row in record["rows"]])
 
     def figures(self) -> dict[str, "Figure"]:
         """`convergence`, and for two parameters `contour`, as Matplotlib figures.
@@ -103,7 +97,6 @@ class Comparison:
     def save(self, folder: str | Path) -> list[Path]:
         """Write comparison.json, comparison.csv and the figures into a folder; the paths."""
         prefix = Path(folder) / "comparison"
-        prefix.parent.mkdir(parents=True, exist_ok=True)
         rows = [prefix.with_suffix(".json"), prefix.with_suffix(".csv")]
         self.to_json(rows[0])
         self.to_csv(rows[1])

@@ -20,7 +20,7 @@ def scoreboard(comparison: "Comparison") -> str:
         f"f0 = {c.first_value:.10g}, f* = {c.minimum:.10g} ({origin})",
         f"stopping: {c.stopping}",
         "",
-        *_table(_heads(c), [_cells(row) for row in c.rows]),
+        *table(_heads(c), [_cells(row) for row in c.rows]),
         "",
         *_notes(c),
     ]
@@ -69,7 +69,7 @@ def _evaluations(row: "Row") -> str:
     return " + ".join(parts)
 
 
-def _table(heads: list[str], rows: list[list[str]]) -> list[str]:
+def table(heads: list[str], rows: list[list[str]]) -> list[str]:
     """Aligned lines, the first two columns to the left; short rows end early."""
     widths = [max(len(row[i]) for row in [heads, *rows] if i < len(row)) for i in range(len(heads))]
 

@@ -220,6 +220,7 @@ def test_doctor_tells_versions_devices_and_precision(told):
     assert found["devices"]
     assert found["matmul precision"].startswith("default")
     assert "float64" in found["default dtype"]
+    assert found["many runs"].startswith("1 of ") or found["platform"] != "cpu"
     assert "cpu" in told("doctor")[1]
 
 

@@ -76,3 +76,13 @@ def test_it_ends_with_status_1_where_the_two_differ(allowed, status, monkeypatch
         stability.main()
     assert bool(ended.value.code) == status
     assert "rosenbrock" in (tmp_path / "figures.json").read_text()
+
+
+@pytest.mark.slow
+def test_the_cost_of_checkpoints_is_measured(capsys):
+    pytest.importorskip("orbax.checkpoint")
+    from experiments.benchmarks.checkpoints import main
+
+    (row,) = main(["--sizes", "10", "--rounds", "2"])
+    assert 0 < row["held up"] < row["save"]
+    assert "held up" in capsys.readouterr().out
