@@ -83,8 +83,22 @@ def test_multistart_around_the_start_at_random(invoke):
         ((*RUN, "--grid", "learning_rate=1e-6,1e-5"), 3),
         ((*RUN, "--grid", "learning_rate=1,2"), 4),
         (("multistart", "valley", "--box", "-5", "5", "--method", "gradient_descent", "--max-steps", "1"), 3),
+        (
+            (
+                "multistart",
+                "rosenbrock",
+                "--box",
+                "-5",
+                "5",
+                "--method",
+                "newton_raphson",
+                "--max-steps",
+                "5",
+            ),
+            0,
+        ),
     ],
-    ids=["one reached it", "none reached it", "all diverged", "no start led anywhere"],
+    ids=["one reached it", "none reached it", "all diverged", "no start led anywhere", "some did"],
 )
 def test_the_exit_code_is_that_of_the_run_that_ended_best(arguments, code):
     ran = CliRunner().invoke(cli, [*arguments, "--x64", "--quiet"], standalone_mode=False)

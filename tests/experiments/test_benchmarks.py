@@ -36,6 +36,17 @@ def test_measured_rates_are_compared_with_the_best_of_a_sweep(capsys, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_sweep_is_timed_against_loops_that_make_the_same_runs():
+    from experiments.benchmarks.sweep import FACTORIES, measured, problems
+
+    problem = problems()["rosenbrock, n = 2, 100 steps"]
+    found = measured(problem, FACTORIES["gradient descent"], count=12, rounds=1)
+    loops = {"recompiling, first", "one program, first", "one program, again", "one step, again"}
+    assert set(found) == {"jgd first s", "jgd again s", *loops}
+    assert all(figure > 0 for figure in found.values())
+
+
+@pytest.mark.slow
 def test_the_cost_of_the_gauge_is_measured(capsys):
     from experiments.benchmarks.gauge import measured, objectives
 
