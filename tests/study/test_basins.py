@@ -85,6 +85,7 @@ def test_minima_saddles_and_failures_are_in_the_legend_under_the_map(himmelblau)
     assert figure.legends[0].get_window_extent().y1 < axes.get_window_extent().y0
 
 
+@pytest.mark.slow
 def test_many_minima_share_a_color():
     waves = lambda x: jnp.sum(0.1 * x**2 - jnp.cos(2 * jnp.pi * x))  # noqa: E731
     found = jgd.basins(waves, (-2.4, 2.4), jgd.gradient_descent(0.02), x0=jnp.zeros(2), size=25)

@@ -159,6 +159,7 @@ def test_nothing_succeeds_and_the_lowest_end_is_the_best():
     assert "value where the run ended" in swept.figure().axes[-1].get_ylabel()
 
 
+@pytest.mark.slow
 def test_theory_is_silent_where_it_does_not_hold(bowls):
     given = {"learning_rate": [1e-3, 1e-2], "args": (EIGENVALUES,), "max_steps": 20}
     assert jgd.sweep(bowl, np.ones(10), jgd.gradient_descent, bounds=(0.5, None), **given).curvature is None
@@ -231,6 +232,7 @@ def test_what_is_saved_is_strict_json_rows_and_a_picture(plane, tmp_path):
     assert paths[2].read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_three_numbers_are_swept_but_not_drawn(tmp_path):
     given = {"learning_rate": [0.1, 0.3], "b1": [0.8, 0.9], "b2": [0.9, 0.99], "max_steps": 20}
     swept = jgd.sweep(square, 3.0, jgd.adam, **given)
