@@ -221,6 +221,7 @@ def test_an_interrupt_ends_a_run_with_its_summary_and_exits_130(folder):
     assert (saved["status"], saved["steps"] > 0) == ("INTERRUPTED", True)
 
 
+@pytest.mark.slow
 def test_a_request_to_end_the_process_does_so_without_progress_too(folder):
     process = started("run", *ENDLESS, cwd=folder)
     time.sleep(7)

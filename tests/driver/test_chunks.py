@@ -102,6 +102,8 @@ SLOW = {
     "no steps",
     "no history",
     "aux",
+    "divergence",
+    "NaN at the start",
 }
 
 
