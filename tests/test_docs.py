@@ -39,7 +39,7 @@ def without_times(text: str) -> list[str]:
 def test_the_readme_examples_print_what_the_readme_shows() -> None:
     """Each block that is followed by its output, run after the first; residuals are rounding and left out."""
     pairs = re.findall(r"```python\n([^`]*?)```\n+```text\n(.*?)```", README, re.DOTALL)
-    assert len(pairs) == 3
+    assert len(pairs) == 4
     program = "\nprint('=' * 9)\n".join(example for example, _ in pairs)
     ran = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
