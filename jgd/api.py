@@ -56,7 +56,7 @@ def minimize(
       grtol: see gtol; by default 1e-12, 1e-6 and 1e-2, and 0 if only gtol is given.
       ftol: STALLED when at 8 checks in a row the value changes by less than ftol * max(|f|, 1); 0 is never.
       xtol: STALLED when at 8 checks in a row no entry of x changes by more than xtol * max|x|; with 0, when
-        x stays the same to the last bit.
+        x stays the same to the last bit, or moves by its last bits alone, to no lower value or gradient.
       target: TARGET_REACHED when the value is at most this.
       max_steps: the budget of steps.
       max_evaluations: the budget of evaluations of `fun`; None for none.
