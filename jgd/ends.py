@@ -15,8 +15,8 @@ from jgd.core.status import Status
 from jgd.core.words import method_name, plural
 from jgd.driver.queue import End, columns
 from jgd.driver.recorder import COUNTS, recorded
-from jgd.driver.stop import Stop, Target
 from jgd.methods.default import Stage
+from jgd.rules import with_numbers
 
 
 @dataclass(frozen=True)
@@ -164,12 +164,7 @@ def _to_best(part: Part, rows: np.ndarray) -> Any:
     """Where these runs saw their lowest values: each is run again, to that value."""
     batch = part.batch.pick(rows)
     program, x0 = batch.many
-    best = part.end.best_value[rows]
-
-    def aimed(rule: Any) -> Any:
-        return dataclasses.replace(rule, target=best) if isinstance(rule, Target) else rule
-
-    stop = Stop(tuple(map(aimed, program.stop.tests)), program.stop.checks)
+    stop = with_numbers(program.stop, {"target": part.end.best_value[rows]})
     program = dataclasses.replace(program, stop=stop)
     return solved(dataclasses.replace(batch, many=(program, x0)), 1)[0].x
 

@@ -12,25 +12,14 @@ from jgd.batch import Batch, solved
 from jgd.clock import compile_seconds
 from jgd.core import check, tree
 from jgd.driver.carry import Program
-from jgd.driver.epochs import Epochs
 from jgd.driver.queue import End
 from jgd.driver.recorder import Recorder
-from jgd.driver.stop import Evaluations, Gradient, Steps, Stop, Target
 from jgd.ends import Ends, Part
 from jgd.methods.default import Stage
 from jgd.prepare import prepare
-from jgd.rules import MAX_STEPS, rules
+from jgd.rules import MAX_STEPS, rules, with_numbers
 from jgd.run import GIVES_WAY
 from jgd.sums import FiniteSum
-
-NUMBERS: dict[type, dict[str, str]] = {
-    Gradient: {"gtol": "gtol", "grtol": "grtol"},
-    Target: {"target": "target"},
-    Steps: {"limit": "max_steps"},
-    Evaluations: {"limit": "max_evaluations"},
-    Epochs: {"gtol": "gtol", "grtol": "grtol", "target": "target"},
-}
-"""The rules that differ from run to run: their fields, and what users call them."""
 
 
 def minimize_many(
@@ -114,7 +103,7 @@ def minimize_many(
     spread = dataclasses.replace(objective, args=_all_args(objective.args, args, fun))
     batch = Batch(
         (Program(objective, stages[0].method, limits, recorder), x),
-        (Program(spread, many[0].method, _with(limits, own), recorder), starts),
+        (Program(spread, many[0].method, with_numbers(limits, own), recorder), starts),
         count,
     )
     width = 1 if not objective.fixed else width
@@ -149,19 +138,9 @@ def _following(
     own["max_steps"] = own["max_steps"] - end.steps
     if "max_evaluations" in own:
         own["max_evaluations"] = own["max_evaluations"] - end.counts[:, 0]
-    many = dataclasses.replace(many, method=stage.method, stop=_with(many.stop, own))
+    many = dataclasses.replace(many, method=stage.method, stop=with_numbers(many.stop, own))
     one = dataclasses.replace(one, method=stage.method)
     return Batch((one, x), (many, end.x), len(left)), own
-
-
-def _with(stop: Stop, own: dict[str, Any]) -> Stop:
-    """The rules with numbers for each run."""
-
-    def given(rule: Any) -> Any:
-        fields = {field: own[name] for field, name in NUMBERS.get(type(rule), {}).items()}
-        return dataclasses.replace(rule, **fields) if fields else rule
-
-    return Stop(tuple(map(given, stop.tests)), tuple(map(given, stop.checks)))
 
 
 def _count(x0s: Any) -> int:

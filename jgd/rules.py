@@ -1,5 +1,6 @@
 """The rules of a run made of what `minimize` is given."""
 
+import dataclasses
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +16,19 @@ DEFAULT_TOLERANCES = {2: (1e-2, 1e-2), 4: (1e-4, 1e-6), 8: (1e-8, 1e-12)}
 """Bytes of the widest leaf of x -> (gtol, grtol)."""
 
 MAX_STEPS = 10_000
+
+FIRST: dict[type, dict[str, str]] = {
+    Gradient: {"gtol": "gtol", "grtol": "grtol"},
+    Target: {"target": "target"},
+    Epochs: {"gtol": "gtol", "grtol": "grtol", "target": "target"},
+}
+"""The rules that stand before those of `stop`: their fields, and what users call them."""
+
+LAST: dict[type, dict[str, str]] = {
+    Evaluations: {"limit": "max_evaluations"},
+    Steps: {"limit": "max_steps"},
+}
+"""The rules that stand after them."""
 
 PLAIN = (int, float, type(None))
 """The types of the numbers that rules are remembered by."""
@@ -80,6 +94,23 @@ def _made(dtype: Any, given: tuple, stop: Any) -> tuple[Stop, dict[str, float]]:
         tests.append(Evaluations(np.int32(check.whole("max_evaluations", max_evaluations))))
     tests.append(Steps(np.int32(check.whole("max_steps", max_steps, least=0))))
     return Stop(tuple(tests), tuple(checks)), {**tolerances, "target": target}
+
+
+def with_numbers(stop: Stop, numbers: dict[str, Any]) -> Stop:
+    """Rules that `rules` made, with these numbers in place of theirs; those of `stop` stay as they are."""
+
+    def given(made: tuple[Any, ...]) -> tuple[Any, ...]:
+        places = {type(rule): i for i, rule in enumerate(made) if type(rule) in LAST}
+        places |= {type(rule): i for i, rule in reversed(list(enumerate(made))) if type(rule) in FIRST}
+        found = list(made)
+        for kind, i in places.items():
+            fields = {field: name for field, name in (FIRST | LAST)[kind].items() if name in numbers}
+            found[i] = dataclasses.replace(
+                made[i], **{field: numbers[name] for field, name in fields.items()}
+            )
+        return tuple(found)
+
+    return Stop(given(stop.tests), given(stop.checks))
 
 
 def _check_batches(further: list[Any]) -> None:

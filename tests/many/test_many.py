@@ -140,6 +140,18 @@ def test_where_the_default_gives_way_lbfgs_goes_on_within_what_is_left():
     assert f"handed over      {handed} run" in str(ends)
 
 
+@pytest.mark.parametrize(
+    "own", [jgd.stop.Gradient(1e-1), jgd.stop.Target(1.0), jgd.stop.Steps(5), jgd.stop.Evaluations(9)]
+)
+def test_a_rule_of_ones_own_beside_one_of_its_kind_is_kept(own):
+    given = {"args": ARGS, "stop": own, "max_evaluations": 500}
+    ends = jgd.minimize_many(FUN, STARTS, jgd.newton(), **given)
+    singles = {run: jgd.minimize(FUN, STARTS[run], jgd.newton(), **given) for run in (0, 11, 23)}
+    for run, single in singles.items():
+        assert (Status(ends.status[run]), ends.steps[run]) == (single.status, single.steps)
+    assert max(single.grad_norm for single in singles.values()) > 1e-2, "the own rule ended it"
+
+
 @pytest.mark.parametrize("lanes", [1, 4])
 def test_the_best_point_is_where_the_best_value_was(lanes):
     made = jgd.adam(0.5)
