@@ -95,7 +95,7 @@ def _solve(piece: Piece) -> tuple[End, jax.Array]:
     """The ends of the problems that a device has, and how many steps its lanes made, (1,)."""
     queue, count = piece.queue, piece.counts[0]
     if piece.lanes == 1:
-        return one_by_one(queue, queue.blank(), 0, count), jnp.zeros(1, jnp.int32)
+        return one_by_one(queue, count), jnp.zeros(1, jnp.int32)
     state = side_by_side(queue, piece.lanes, count)
     return state.ends, state.rounds[None]
 

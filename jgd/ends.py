@@ -52,10 +52,7 @@ class Ends:
         first, *others = self.parts
         found = jax.tree.map(np.array, getattr(first.end, name))
         for part in others:
-            for kept, new in zip(
-                jax.tree.leaves(found), jax.tree.leaves(getattr(part.end, name)), strict=True
-            ):
-                kept[part.rows] = new
+            _put(found, part.rows, getattr(part.end, name))
         return found
 
     def _sum(self, name: str) -> np.ndarray:
@@ -129,8 +126,7 @@ class Ends:
             if behind.size:
                 known = part.end.best_x
                 x = jax.tree.map(lambda leaf, at=behind: leaf[at], known) if known else _to_best(part, behind)
-                for kept, new in zip(jax.tree.leaves(found), jax.tree.leaves(x), strict=True):
-                    kept[part.rows[behind]] = new
+                _put(found, part.rows[behind], x)
         return found
 
     def history(self, run: int) -> dict[str, np.ndarray]:
@@ -158,6 +154,12 @@ class Ends:
     def __str__(self) -> str:
         """The summary."""
         return "\n".join(_summary(self))
+
+
+def _put(kept: Any, rows: np.ndarray, new: Any) -> None:
+    """Write what is known of these runs into the arrays of all."""
+    for leaf, some in zip(jax.tree.leaves(kept), jax.tree.leaves(new), strict=True):
+        leaf[rows] = some
 
 
 def _to_best(part: Part, rows: np.ndarray) -> Any:

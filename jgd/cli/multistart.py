@@ -1,7 +1,5 @@
 """`jgd multistart`: one objective from many starts, and the minima they lead to."""
 
-import json
-
 import click
 
 from jgd.cli.codes import exit_code
@@ -60,10 +58,5 @@ def multistart(
         )
     except (TypeError, ValueError) as error:
         raise click.UsageError(str(error)) from None
-    common.say(str(found))
-    if common.as_json:
-        click.echo(json.dumps(found.record(), indent=2))
-    if common.save is not None:
-        for path in found.save(common.save):
-            common.say(f"saved {path}")
+    common.tell(found)
     return min(exit_code(jgd.Status(status)) for status in set(found.ends.status.tolist()))

@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -95,6 +96,15 @@ class Common:
     def say(self, text: str) -> None:
         """Print unless quiet: to stdout, or to stderr where stdout is for JSON."""
         say(text, as_json=self.as_json, quiet=self.quiet)
+
+    def tell(self, found: Any) -> None:
+        """Print what a study found, as a table and as JSON if asked for, and save it if asked for."""
+        self.say(str(found))
+        if self.as_json:
+            click.echo(json.dumps(found.record(), indent=2))
+        if self.save is not None:
+            for path in found.save(self.save):
+                self.say(f"saved {path}")
 
 
 def say(text: str, *, as_json: bool, quiet: bool) -> None:

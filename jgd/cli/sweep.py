@@ -1,6 +1,5 @@
 """`jgd sweep`: one method with every value of its numbers, from one start."""
 
-import json
 import math
 from collections.abc import Iterable
 
@@ -58,12 +57,7 @@ def sweep(objective: str, grids: tuple[str, ...], common: Common) -> int:
         found = jgd.sweep(problem.fun, problem.x0, factory, **numbers, **given)
     except (TypeError, ValueError) as error:
         raise click.UsageError(str(error)) from None
-    common.say(str(found))
-    if common.as_json:
-        click.echo(json.dumps(found.record(), indent=2))
-    if common.save is not None:
-        for path in found.save(common.save):
-            common.say(f"saved {path}")
+    common.tell(found)
     return exit_code(jgd.Status(found.ends.status[found.best_run]))
 
 

@@ -87,12 +87,11 @@ def columns(program: Program, x0: Any) -> tuple[str, ...]:
     return found[0]
 
 
-def one_by_one(queue: Queue, ends: End, first: Any, last: Any) -> End:
-    """`ends` with those of the problems from `first` to before `last`, run one after another."""
+def one_by_one(queue: Queue, count: Any) -> End:
+    """The ends of the first `count` problems, run one after another."""
 
     def put(i: jax.Array, ends: End) -> End:
         end = queue.solved(queue.take(i))
         return jax.tree.map(lambda kept, new: lax.dynamic_update_index_in_dim(kept, new, i, 0), ends, end)
 
-    first, last = (jnp.asarray(edge, jnp.int32) for edge in (first, last))
-    return lax.fori_loop(first, last, put, ends)
+    return lax.fori_loop(jnp.zeros((), jnp.int32), jnp.asarray(count, jnp.int32), put, queue.blank())
