@@ -138,10 +138,9 @@ def saved(run: Run, folder: Path, end: int | None = None) -> tuple[Carry, tuple[
     with Store(folder / "checkpoints") as store:
         found = store.restore(run.expected(folder))
         carry, at, notes = (run.begin(), 0, ()) if found is None else (found.tree, found.step, found.notes)
-        path = folder / "history.jsonl"
         history = None
         if run.program.recorder is not None:
-            history = Rows(path, upto=at if path.exists() else None)
+            history = Rows(folder / "history.jsonl", -1 if found is None else at)
         facts = run.facts()
         for limit in range(at + run.chunk, (end or run.end) + 1, run.chunk):
             carry = run.go(carry, limit)

@@ -9,7 +9,6 @@ import pytest
 from jgd.checkpoint.rows import Rows, read_rows
 from tests.checkpoint.test_store import flip, small_files
 
-FORMS = ("jsonl", "parquet")
 COLUMNS = {
     "step": np.arange(10),
     "grads": np.arange(10, dtype=np.int32),
@@ -23,11 +22,9 @@ def some(start: int, stop: int) -> dict[str, np.ndarray]:
     return {name: column[start:stop] for name, column in COLUMNS.items()}
 
 
-@pytest.fixture(params=FORMS)
-def path(request, tmp_path) -> Path:
-    if request.param == "parquet":
-        pytest.importorskip("pyarrow.parquet")
-    return tmp_path / "below" / f"history.{request.param}"
+@pytest.fixture
+def path(tmp_path) -> Path:
+    return tmp_path / "below" / "history.jsonl"
 
 
 def check(path: Path, stop: int) -> None:
@@ -64,44 +61,44 @@ def test_going_on_with_none_begins_one(path):
 
 def test_a_row_that_was_being_written_is_left_out_and_mended(path):
     Rows(path).append(some(0, 4))
-    if path.is_dir():
-        (path / "000000000004.parquet.new").write_bytes(b"PAR1")
-    else:
-        with path.open("a") as file:
-            file.write('{"step": 4, "gra')
+    with path.open("a") as file:
+        file.write('{"step": 4, "gra')
     check(path, 4)
     Rows(path, 4).append(some(0, 6))
     check(path, 6)
 
 
-def test_every_line_is_json_of_the_standard(tmp_path):
-    path = tmp_path / "history.jsonl"
+def test_every_line_is_json_of_the_standard(path):
     Rows(path).append(COLUMNS)
     lines = path.read_text().splitlines()
     found = [json.loads(line, parse_constant=pytest.fail) for line in lines]
     assert [row["value"] for row in found[3:6]] == [None, "inf", "-inf"]
 
 
-def test_the_rows_of_another_run_are_not_written_over(path):
+def test_beginning_anew_takes_what_was_there_away(path):
     Rows(path).append(some(0, 2))
-    with pytest.raises(ValueError, match="exists, with the rows of another run: name another file"):
-        Rows(path)
-    check(path, 2)
+    Rows(path)
+    check(path, 0)
+
+
+def test_rows_of_several_methods_have_the_columns_of_all(path):
+    rows = Rows(path)
+    rows.append(some(0, 2))
+    rows.append({"step": np.array([2]), "radius": np.array([0.5])})
+    found = read_rows(path)
+    assert list(found) == [*COLUMNS, "radius"]
+    np.testing.assert_array_equal(found["radius"], [np.nan, np.nan, 0.5])
+    np.testing.assert_array_equal(found["value"], [1e300, 0.1, np.nan])
 
 
 def test_damage_is_told_with_its_place(path):
     Rows(path).append(some(0, 4))
-    file = next(path.glob("*")) if path.is_dir() else path
-    # among the numbers of Parquet, where only a checksum can tell
-    flip(file, file.read_bytes().index(np.float64(1 / 3).tobytes()) if path.is_dir() else 1)
-    with pytest.raises(ValueError, match=r"000000000000\.parquet is damaged|line 1 is damaged"):
+    flip(path, 1)
+    with pytest.raises(ValueError, match=r"history\.jsonl: line 1 is damaged"):
         read_rows(path)
 
 
-def test_other_kinds_of_file_are_refused(tmp_path):
-    for call in (Rows, read_rows):
-        with pytest.raises(ValueError, match=r"history\.csv is none of \.jsonl and \.parquet"):
-            call(tmp_path / "history.csv")
+def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(ValueError, match="There is no file"):
         read_rows(tmp_path / "history.jsonl")
 
