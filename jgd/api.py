@@ -6,14 +6,19 @@ from contextlib import ExitStack
 from typing import Any
 
 from jgd.beginning import begun
-from jgd.chunks import asks, heard, watched
+from jgd.chunks import Watcher, asks, heard, watched
 from jgd.core import check
 from jgd.driver.carry import GRID
 from jgd.driver.recorder import Recorder
 from jgd.progress import Progress
 from jgd.result import Result
 from jgd.rules import MAX_STEPS
+from jgd.run import Run
+from jgd.saving import Saving
 from jgd.snapshot import Snapshot
+
+EVERY = 60.0
+"""Seconds between two checkpoints."""
 
 
 def minimize(
@@ -38,6 +43,8 @@ def minimize(
     callback: Callable[[Snapshot], Any] | None = None,
     progress: bool = False,
     time_limit: float | None = None,
+    checkpoint: Any = None,
+    every: float = EVERY,
 ) -> Result:
     """Minimize `fun(x, *args)` over x, starting at `x0`.
 
@@ -80,9 +87,15 @@ def minimize(
       progress: whether to show step, value, distance to the tolerance and pace on stderr: in a line that
         changes (with rich, on a terminal or in a notebook), else in a line every few seconds.
       time_limit: the budget of seconds by the clock, compiling and callback included; `math.inf` for none.
+      checkpoint: a folder to save the run in, made if need be. The same call again, in this process or another,
+        goes on from there to the bit, also after a kill; a run that had ended ends at once, or goes on if the
+        numbers of its rules are others. What it was is checked: function, data, start, method, dtypes,
+        versions. Recorded rows are in its `history.jsonl` as they come. Needs `pip install "jgd[checkpoint]"`.
+      every: the seconds between two checkpoints; there is one at the end, too.
 
-    With `callback`, `progress` or `time_limit` the run is made in chunks of about a quarter of a second, and
-    Ctrl-C or SIGTERM (in the main thread) end it as INTERRUPTED at the end of a chunk, a second one at once.
+    With `callback`, `progress`, `time_limit` or `checkpoint` the run is made in chunks of about a quarter of a
+    second, and Ctrl-C or SIGTERM (in the main thread) end it as INTERRUPTED at the end of a chunk, a second one
+    at once.
     Without them it is one compiled call.
 
     Returns:
@@ -122,16 +135,24 @@ def minimize(
         )
     if not isinstance(progress, bool):
         raise TypeError(f"progress must be True or False, got {progress!r}.")
-    if callback is None and not progress and time_limit is None:
+    if callback is None and not progress and time_limit is None and checkpoint is None:
         return run.whole().result()
     with ExitStack() as opened:
         watchers = [] if callback is None else [asks(callback)]
         watchers += [opened.enter_context(Progress())] if progress else []
-        return watched(run, limit, watchers)
+        run, saving = _saving(run, checkpoint, every, opened)
+        return watched(run, limit, watchers + saving)
 
 
 def segments(
-    fun: Callable, x0: Any = None, method: Any = None, *, time_limit: float | None = None, **options: Any
+    fun: Callable,
+    x0: Any = None,
+    method: Any = None,
+    *,
+    time_limit: float | None = None,
+    checkpoint: Any = None,
+    every: float = EVERY,
+    **options: Any,
 ) -> Iterator[Snapshot]:
     """The run of `minimize` in chunks of about a quarter of a second, for a loop of your own.
 
@@ -140,6 +161,8 @@ def segments(
       x0: that of `minimize`.
       method: that of `minimize`.
       time_limit: that of `minimize`; the loop's own time counts.
+      checkpoint: that of `minimize`.
+      every: that of `minimize`.
       options: those of `minimize` but for `callback` and `progress`, in whose place is the loop.
 
     Returns:
@@ -158,7 +181,19 @@ def segments(
     """
     for name in {"callback", "progress"} & options.keys():
         raise TypeError(f"{name} is an argument of jgd.minimize: here the loop over the snapshots is yours.")
-    return heard(begun(fun, x0, method, **options), _seconds(time_limit))
+    run, opened = begun(fun, x0, method, **options), ExitStack()
+    limit = _seconds(time_limit)
+    run, saving = _saving(run, checkpoint, every, opened)
+    return heard(run, limit, saving, opened)
+
+
+def _saving(run: Run, folder: Any, every: float, opened: ExitStack) -> tuple[Run, list[Watcher]]:
+    """The run where its checkpoints in the folder left it, and what saves it from there on."""
+    check.scalar("every", every, least=0)
+    if folder is None:
+        return run, []
+    saving = opened.enter_context(Saving(run, folder, float(every)))
+    return saving.run, [saving]
 
 
 def _seconds(time_limit: float | None) -> float:

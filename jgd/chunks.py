@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -62,16 +63,24 @@ def watched(run: Run, time_limit: float, watchers: Iterable[Watcher]) -> Result:
         raise
 
 
-def heard(run: Run, time_limit: float) -> Iterator[Snapshot]:
-    """The run after each chunk, for a loop of the user's, who has Ctrl-C back meanwhile."""
+def heard(
+    run: Run, time_limit: float, watchers: Iterable[Watcher], opened: ExitStack
+) -> Iterator[Snapshot]:
+    """The run after each chunk, for a loop of the user's, who has Ctrl-C back meanwhile.
+
+    What was opened for the watchers is closed however the loop is left.
+    """
     interrupts = Interrupts()
     made = chunks(run, time_limit, interrupts)
-    while True:
-        with interrupts:
-            snapshot = next(made, None)
-        if snapshot is None:
-            return
-        yield snapshot
+    with opened:
+        while True:
+            with interrupts:
+                snapshot = next(made, None)
+                for watch in watchers if snapshot else ():
+                    watch(snapshot)
+            if snapshot is None:
+                return
+            yield snapshot
 
 
 def asks(callback: Callable[[Snapshot], Any]) -> Watcher:

@@ -181,20 +181,20 @@ class Run:
 
     def _settled(self, last: Ended) -> "Run":
         """The run whose method has ended: at its end, or with the next method in its place."""
-        numbers, rest = told(self.program, last), self.turn[1:]
-        if not rest or numbers.status not in GIVES_WAY:
+        numbers = told(self.program, last)
+        if not self.turn[1:] or numbers.status not in GIVES_WAY:
             return dataclasses.replace(self, end=(last, numbers))
-        # it has all steps that are left
-        stage = rest[0]._replace(steps=None)
-        following = dataclasses.replace(self.program, method=stage.method)
-        carry, value = _here(_take_over(self.program, last.carry, following))
+        following = self.following()
+        carry, value = _here(_take_over(self.program, last.carry, following.program))
+        origin = (*self.origin, _handed_over(self.program, numbers, self.turn[1]))
+        return dataclasses.replace(following, carry=carry, value=value.item(), origin=origin)
+
+    def following(self) -> "Run":
+        """The run with the next method in its place, which has all steps that are left."""
+        stage, *others = self.turn[1:]
+        program = dataclasses.replace(self.program, method=stage.method)
         return dataclasses.replace(
-            self,
-            program=following,
-            turn=(stage._replace(why=""), *rest[1:]),
-            carry=carry,
-            value=value.item(),
-            origin=(*self.origin, _handed_over(self.program, numbers, stage)),
+            self, program=program, turn=(stage._replace(steps=None, why=""), *others)
         )
 
     @_timed

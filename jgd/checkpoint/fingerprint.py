@@ -14,6 +14,7 @@ from jgd.core.minibatch import Batches
 from jgd.core.objective import Objective
 from jgd.core.streamed import Streamed, raise_fault
 from jgd.driver.carry import Program
+from jgd.driver.stop import Stop
 
 WHERE = ("jgd", "JAX", "platform", "precision", "devices")
 """What a run is made with and on."""
@@ -27,8 +28,8 @@ def fingerprint(program: Program, x: Any) -> dict[str, str]:
 
     Versions and platform; shapes and dtypes of x; what the objective computes (its jaxpr, and the arrays that
     it is closed over), its further arguments and data, bounds and mini-batches; structure, numbers and jaxpr
-    of the method; the recorder. Rules are no part of it: budgets and tolerances may differ. Of arrays of more
-    than 64 MiB 65,536 entries are looked at, of a stream its first and its last block.
+    of the method; the recorder; the kinds of the rules, whose numbers may differ: budgets and tolerances. Of
+    arrays of more than 64 MiB 65,536 entries are looked at, of a stream its first and its last block.
 
     Raises RuntimeError where streamed data cannot be read.
     """
@@ -48,6 +49,7 @@ def fingerprint(program: Program, x: Any) -> dict[str, str]:
     told["method"] = _structure(method)
     told |= {f"method{path}": _number(leaf) for path, leaf in _leaves(method)}
     told["code of the method"] = f"digest {_code(_stepped, f, method, x)}"
+    told["rules"] = _rules(program.stop)
     told["recorder"] = _structure(program.recorder)
     return told | {f"recorder{path}": _number(leaf) for path, leaf in _leaves(program.recorder)}
 
@@ -118,6 +120,12 @@ def _batches(batches: Batches) -> dict[str, str]:
     drawn = {name: str(getattr(batches, name)) for name in ("size", "replacement", "test_every")}
     drawn["key"] = contents(batches.key)
     return {f"batches.{name}": value for name, value in drawn.items()}
+
+
+def _rules(stop: Stop) -> str:
+    """The names of the rules, and a digest of all that is no number in them."""
+    names = ", ".join(type(rule).__name__ for rule in (*stop.tests, *stop.checks))
+    return f"{names} of digest {digest_of_json(_structure(stop))}"
 
 
 def _structure(record: Any) -> str:

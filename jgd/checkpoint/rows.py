@@ -59,7 +59,9 @@ class Rows:
         size = self._path.stat().st_size
         try:
             with self._path.open("ab", buffering=0) as file:
-                file.write("".join(lines).encode())
+                data = memoryview("".join(lines).encode())
+                while data:
+                    data = data[file.write(data) :]
         except OSError as error:
             os.truncate(self._path, size)
             raise _unwritten(self._path, error) from error
