@@ -1,24 +1,21 @@
 """The front door: `minimize` and `segments`, which check, wrap, choose defaults, run, and tell."""
 
-import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
 from jgd.beginning import begun
-from jgd.chunks import Watcher, asks, heard, watched
+from jgd.checkpoint.keeper import EVERY
+from jgd.chunks import Watcher, asks, heard, limit_of, watched
 from jgd.core import check
 from jgd.driver.carry import GRID
 from jgd.driver.recorder import Recorder
-from jgd.progress import Progress
+from jgd.progress import Progress, line
 from jgd.result import Result
 from jgd.rules import MAX_STEPS
 from jgd.run import Run
 from jgd.saving import Saving
 from jgd.snapshot import Snapshot
-
-EVERY = 60.0
-"""Seconds between two checkpoints."""
 
 
 def minimize(
@@ -87,15 +84,15 @@ def minimize(
       progress: whether to show step, value, distance to the tolerance and pace on stderr: in a line that
         changes (with rich, on a terminal or in a notebook), else in a line every few seconds.
       time_limit: the budget of seconds by the clock, compiling and callback included; `math.inf` for none.
-      checkpoint: a folder to save the run in, made if need be. The same call again, in this process or another,
-        goes on from there to the bit, also after a kill; a run that had ended ends at once, or goes on if the
-        numbers of its rules are others. What it was is checked: function, data, start, method, dtypes,
-        versions. Recorded rows are in its `history.jsonl` as they come. Needs `pip install "jgd[checkpoint]"`.
+      checkpoint: a folder to save the run in, made if need be. The same call again, in this process or
+        another, goes on from there to the bit, also after a kill; a run that had ended ends at once, or goes
+        on if its rules have other numbers now. Function, data, start, method, dtypes and versions must be the
+        same. The recorded rows are in its `history.jsonl` as they come. `pip install "jgd[checkpoint]"`.
       every: the seconds between two checkpoints; there is one at the end, too.
 
-    With `callback`, `progress`, `time_limit` or `checkpoint` the run is made in chunks of about a quarter of a
-    second, and Ctrl-C or SIGTERM (in the main thread) end it as INTERRUPTED at the end of a chunk, a second one
-    at once.
+    With `callback`, `progress`, `time_limit` or `checkpoint` the run is made in chunks of about a quarter of
+    a second, and Ctrl-C or SIGTERM (in the main thread) end it as INTERRUPTED at the end of a chunk, a second
+    one at once.
     Without them it is one compiled call.
 
     Returns:
@@ -128,18 +125,17 @@ def minimize(
         x_scale=x_scale,
         start=start,
     )
-    limit = _seconds(time_limit)
+    limit = limit_of(time_limit)
     if callback is not None and not callable(callback):
         raise TypeError(
             f"callback must be a function of a jgd.Snapshot or None, got {type(callback).__name__}."
         )
-    if not isinstance(progress, bool):
-        raise TypeError(f"progress must be True or False, got {progress!r}.")
+    check.flag("progress", progress)
     if callback is None and not progress and time_limit is None and checkpoint is None:
         return run.whole().result()
     with ExitStack() as opened:
         watchers = [] if callback is None else [asks(callback)]
-        watchers += [opened.enter_context(Progress())] if progress else []
+        watchers += [opened.enter_context(Progress(line))] if progress else []
         run, saving = _saving(run, checkpoint, every, opened)
         return watched(run, limit, watchers + saving)
 
@@ -182,7 +178,7 @@ def segments(
     for name in {"callback", "progress"} & options.keys():
         raise TypeError(f"{name} is an argument of jgd.minimize: here the loop over the snapshots is yours.")
     run, opened = begun(fun, x0, method, **options), ExitStack()
-    limit = _seconds(time_limit)
+    limit = limit_of(time_limit)
     run, saving = _saving(run, checkpoint, every, opened)
     return heard(run, limit, saving, opened)
 
@@ -194,11 +190,3 @@ def _saving(run: Run, folder: Any, every: float, opened: ExitStack) -> tuple[Run
         return run, []
     saving = opened.enter_context(Saving(run, folder, float(every)))
     return saving.run, [saving]
-
-
-def _seconds(time_limit: float | None) -> float:
-    """The limit of time as a number; raises for what it cannot be."""
-    if time_limit is None or time_limit == math.inf:
-        return math.inf
-    check.scalar("time_limit", time_limit, above=0)
-    return float(time_limit)

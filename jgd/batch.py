@@ -1,6 +1,9 @@
 """Many problems of one kind: handed out in pieces to the devices, the ends of their runs brought together."""
 
 import dataclasses
+import math
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -10,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
+from jgd.clock import compile_seconds
 from jgd.core import tree
 from jgd.core.check import MOST
 from jgd.core.compiled import compiled
@@ -20,6 +24,8 @@ from jgd.driver.carry import Carry, Program
 from jgd.driver.lanes import side_by_side
 from jgd.driver.queue import End, Queue, one_by_one
 from jgd.driver.recorder import COUNTS
+from jgd.driver.solve import solve
+from jgd.interrupts import wait
 from jgd.told import ended, firsts, lowest
 
 PIECE_BYTES = 2**28
@@ -31,6 +37,9 @@ LANES = {"cpu": 1, "gpu": 4096, "tpu": 4096}
 On CPU one after another is fastest at all sizes: a step of several runs is as much arithmetic, and the
 numbers of one small run stay in the processor's registers.
 """
+
+GROWTH = 10
+"""A piece has at most so many times the problems of the one before: those to come may take longer."""
 
 AXIS = "problems"
 
@@ -123,27 +132,52 @@ def kept(program: Program, carry: Carry) -> End:
     )
 
 
-def solved(batch: Batch, lanes: int | None, limit: int | None = None) -> tuple[End, int]:
-    """The ends of all problems, in NumPy, and how many steps were executed.
+def pieces(
+    batch: Batch, lanes: int | None, limit: int | None = None, first: int = 0, seconds: float = math.inf
+) -> Iterator[tuple[End, int]]:
+    """The ends of the problems from `first` on, piece by piece, and how many steps were executed for each.
 
-    Runs of more than `limit` steps are left unfinished, with the status RUNNING.
+    Runs of more than `limit` steps are left unfinished, with the status RUNNING. A piece is to take so many
+    seconds; the first ones are small, to find out.
     """
     width = LANES.get(jax.default_backend(), 1) if lanes is None else lanes
     devices, own = mesh().size, batch.own
     room = _room(batch, -(-batch.count // devices), width)
-    found, executed = [], 0
-    for start in range(0, batch.count, room * devices):
-        size = min(room * devices, batch.count - start)
+    wanted = batch.count if seconds == math.inf else devices * width
+    while first < batch.count:
+        began = time.perf_counter()
+        size = min(wanted, room * devices, batch.count - first)
         counts = (size // devices + (np.arange(devices) < size % devices)).astype(np.int32)
-        first = start + np.cumsum(counts) - counts
-        rows = np.minimum(first[:, None] + np.arange(room), batch.count - 1).ravel()
+        starts = first + np.cumsum(counts) - counts
+        rows = np.minimum(starts[:, None] + np.arange(room), batch.count - 1).ravel()
         program, x0 = batch.pick(rows).many
         queue = Queue(program, x0, np.int32(MOST if limit is None else limit), own, kept)
-        ends, rounds = jax.device_get(_solved(Piece(queue, counts, width)))
+        found = _solved(Piece(queue, counts, width))
+        wait(jax.tree.leaves(found))
+        ends, rounds = jax.device_get(found)
         there = (np.arange(room) < counts[:, None]).ravel()
-        found.append(jax.tree.map(lambda leaf, there=there: leaf[there], ends))
-        executed += int(ends.steps[there].sum()) if width == 1 else int(rounds.sum()) * width
-    return jax.tree.map(lambda *parts: np.concatenate(parts), *found), executed
+        ends = jax.tree.map(lambda leaf, there=there: leaf[there], ends)
+        yield ends, int(ends.steps.sum()) if width == 1 else int(rounds.sum()) * width
+        first += size
+        spent = time.perf_counter() - began - compile_seconds(began)
+        wanted = max(devices, int(min(GROWTH, seconds / max(spent, 1e-9)) * size))
+
+
+def solved(batch: Batch, lanes: int | None, limit: int | None = None) -> tuple[End, int]:
+    """The ends of all problems, and how many steps were executed."""
+    found, executed = zip(*pieces(batch, lanes, limit), strict=True)
+    return joined(found), sum(executed)
+
+
+def joined(found: Sequence[End]) -> End:
+    """The ends of several pieces in one."""
+    return jax.tree.map(lambda *parts: np.concatenate(parts), *found)
+
+
+def ends_like(problem: tuple[Program, Any], count: int) -> End:
+    """Shapes and dtypes of the ends of so many runs of a problem's kind."""
+    one = jax.eval_shape(lambda program, x0: kept(program, solve(program, x0)), *problem)
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((count, *leaf.shape), leaf.dtype), one)
 
 
 def _room(batch: Batch, share: int, width: int) -> int:

@@ -1,5 +1,6 @@
 """The host's loop: a run made in chunks, between which it is shown, judged and stopped."""
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -7,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from jgd.core import check
 from jgd.core.check import MOST
 from jgd.core.sharded import agreed
 from jgd.core.status import Status
@@ -23,6 +25,14 @@ GROWTH = 10
 
 Watcher = Callable[[Snapshot], bool]
 """Sees a run after each chunk, its end included, and says whether to stop it."""
+
+
+def limit_of(time_limit: float | None) -> float:
+    """The limit of time in seconds; raises for what it cannot be."""
+    if time_limit is None or time_limit == math.inf:
+        return math.inf
+    check.scalar("time_limit", time_limit, above=0)
+    return float(time_limit)
 
 
 def chunks(run: Run, time_limit: float, interrupts: Interrupts) -> Iterator[Snapshot]:
@@ -50,7 +60,7 @@ def watched(run: Run, time_limit: float, watchers: Iterable[Watcher]) -> Result:
                 for watch in watchers:
                     if any(agreed(run.program, [watch(snapshot)])):
                         snapshot = snapshot.stopped(Status.STOPPED_BY_CALLBACK)
-                if snapshot.status != Status.RUNNING:
+                if snapshot.ended:
                     return snapshot.result
         raise AssertionError("a run ends")
     except BaseException as error:
@@ -63,9 +73,7 @@ def watched(run: Run, time_limit: float, watchers: Iterable[Watcher]) -> Result:
         raise
 
 
-def heard(
-    run: Run, time_limit: float, watchers: Iterable[Watcher], opened: ExitStack
-) -> Iterator[Snapshot]:
+def heard(run: Run, time_limit: float, watchers: Iterable[Watcher], opened: ExitStack) -> Iterator[Snapshot]:
     """The run after each chunk, for a loop of the user's, who has Ctrl-C back meanwhile.
 
     What was opened for the watchers is closed however the loop is left.
@@ -76,10 +84,10 @@ def heard(
         while True:
             with interrupts:
                 snapshot = next(made, None)
-                for watch in watchers if snapshot else ():
+                if snapshot is None:
+                    return
+                for watch in watchers:
                     watch(snapshot)
-            if snapshot is None:
-                return
             yield snapshot
 
 

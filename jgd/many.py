@@ -6,11 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from jgd.batch import Batch, solved
+from jgd.batch import Batch, ends_like, joined
+from jgd.checkpoint.keeper import EVERY
+from jgd.chunks import limit_of
 from jgd.clock import compile_seconds
 from jgd.core import check, tree
+from jgd.core.status import Status
+from jgd.course import Course
 from jgd.driver.carry import Program
 from jgd.driver.queue import End
 from jgd.driver.recorder import Recorder
@@ -42,6 +47,10 @@ def minimize_many(
     bounds: Any = None,
     x_scale: Any = None,
     lanes: int | None = None,
+    progress: bool = False,
+    time_limit: float | None = None,
+    checkpoint: Any = None,
+    every: float = EVERY,
 ) -> Ends:
     """Minimize many times: from many starts, on many data sets, to many tolerances, by many rates.
 
@@ -70,6 +79,14 @@ def minimize_many(
       x_scale: see grtol.
       lanes: how many runs go side by side on a device, each lane taking the next one when its run has ended;
         1 for one after another, None for what is fastest there.
+      progress: as for `minimize`; it shows how many runs have ended, and how.
+      time_limit: as for `minimize`. Once it is over no further run begins: those that are left end as
+        TIME_LIMIT after no step, at their starts.
+      checkpoint: as for `minimize`; what is saved are the runs that have ended.
+      every: as for `minimize`.
+
+    With `progress`, `time_limit` or `checkpoint` the runs are made some at a time, and Ctrl-C or SIGTERM (in
+    the main thread) let those under way end, the others as INTERRUPTED after no step.
 
     Returns:
       `Ends`: status, x, value, steps and work of every run, arrays with a first axis of runs.
@@ -93,6 +110,9 @@ def minimize_many(
     if recorder is not None and not isinstance(recorder, Recorder):
         raise TypeError(f"recorder must be a jgd.Recorder or None, got {type(recorder).__name__}.")
     width = None if lanes is None else check.whole("lanes", lanes)
+    check.flag("progress", progress)
+    check.scalar("every", every, least=0)
+    limit = limit_of(time_limit)
     if not objective.fixed and width not in (None, 1):
         raise ValueError("lanes: runs on mini-batches go one after another (lanes=1).")
 
@@ -107,24 +127,50 @@ def minimize_many(
         count,
     )
     width = 1 if not objective.fixed else width
-    parts = _by_stages(batch, stages, own, width)
+    with Course(batch, stages, progress, limit, checkpoint, every) as course:
+        parts = _by_stages(course, batch, stages, own, width)
+        ends = Ends(parts, told, (0.0, 0.0))
+        course.finish(ends.status)
     elapsed, compiling = time.perf_counter() - began, compile_seconds(began)
-    return Ends(parts, told, (compiling, elapsed - compiling))
+    return dataclasses.replace(ends, seconds=(compiling, elapsed - compiling))
 
 
-def _by_stages(batch: Batch, stages: tuple[Stage, ...], own: dict[str, Any], lanes: int | None) -> list[Part]:
+def _by_stages(
+    course: Course, batch: Batch, stages: tuple[Stage, ...], own: dict[str, Any], lanes: int | None
+) -> list[Part]:
     """The runs, and those that another method went on with where the default one gave way."""
-    end, executed = solved(batch, lanes, stages[0].steps)
+    end, executed = course.ran(0, batch, lanes, stages[0])
+    if course.cut is not None:
+        end = joined([end, _not_begun(batch, len(end.status), course.cut)])
     parts = [Part(batch, np.arange(batch.count), end, executed, stages[0])]
-    for stage in stages[1:]:
+    for turn, stage in enumerate(stages[1:], 1):
         left = np.flatnonzero(np.isin(end.status, GIVES_WAY))
         if not left.size:
             break
         rows, gone = parts[-1].rows[left], jax.tree.map(lambda leaf, left=left: leaf[left], end)
         batch, own = _following(batch, left, gone, own, stage)
-        end, executed = solved(batch, lanes, stage.steps)
-        parts.append(Part(batch, rows, end, executed, stage))
+        before, (end, executed) = end, course.ran(turn, batch, lanes, stage)
+        done = len(end.status)
+        if course.cut is not None:
+            before.status[left[done:]] = course.cut
+        parts.append(Part(batch.pick(np.arange(done)), rows[:done], end, executed, stage))
     return parts
+
+
+def _not_begun(batch: Batch, done: int, status: Status) -> End:
+    """The ends of the runs that were not made: they stay at their starts."""
+    like, x = ends_like(batch.one, batch.count - done), jax.tree.map(lambda leaf: leaf[done:], batch.many[1])
+
+    def unknown(leaf: jax.ShapeDtypeStruct) -> np.ndarray:
+        return np.full(leaf.shape, np.nan if jnp.issubdtype(leaf.dtype, jnp.floating) else 0, leaf.dtype)
+
+    return dataclasses.replace(
+        jax.tree.map(unknown, like),
+        x=x,
+        best_x=like.best_x and x,
+        status=np.full(batch.count - done, status, np.int32),
+        history=jax.tree.map(lambda leaf: np.full(leaf.shape, -1, leaf.dtype), like.history),
+    )
 
 
 def _following(

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from jgd.core.status import Status
 from jgd.core.words import method_name
 from jgd.driver.stop import Steps
 from jgd.snapshot import Snapshot
@@ -21,13 +20,15 @@ EVERY = 5.0
 
 
 class Progress:
-    """A watcher that shows step, value, distance to the tolerance, pace and time, while it is entered.
+    """A watcher that shows how far a run is, while it is entered.
 
     On a terminal, and in a notebook that has ipywidgets, one line that changes, by rich; elsewhere, and
     without rich, a line every few seconds. Should stderr be closed, it says no more, and the run goes on.
+    `line` makes one of what is shown, which has `seconds` and `ended`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, line: Callable[[Any], str]) -> None:
+        self._line = line
         self._open = contextlib.ExitStack()
         self._show: Callable[[str], Any] | None = None
         self._next, self._every = math.inf if sys.stderr is None else SHORT, 0.0
@@ -39,17 +40,16 @@ class Progress:
         with contextlib.suppress(OSError, ValueError):
             self._open.close()
 
-    def __call__(self, snapshot: Snapshot) -> bool:
+    def __call__(self, shown: Any) -> bool:
         """Show it, if it is time to; never asks to stop."""
-        ended = snapshot.status != Status.RUNNING
         begun = self._show is not None
-        if snapshot.seconds < self._next and not (ended and begun):
+        if shown.seconds < self._next and not (shown.ended and begun):
             return False
         try:
             if self._show is None:
                 self._show, self._every = self._opened()
-            self._show(line(snapshot))
-            self._next = snapshot.seconds + self._every
+            self._show(self._line(shown))
+            self._next = shown.seconds + self._every
         except (OSError, ValueError):
             self._next = math.inf
         return False
@@ -67,9 +67,8 @@ class Progress:
 
 
 def line(snapshot: Snapshot) -> str:
-    """A snapshot in a line; the budget of steps is a bound and no promise."""
-    ended = snapshot.status != Status.RUNNING
-    name = snapshot.status.name if ended else method_name(snapshot.program.method)
+    """Step, value, distance to the tolerance, pace and time of a run; its budget of steps is no promise."""
+    name = snapshot.status.name if snapshot.ended else method_name(snapshot.program.method)
     budgets = [int(test.limit) for test in snapshot.program.stop.tests if isinstance(test, Steps)]
     most = f" (at most {min(budgets):,})" if budgets else ""
     return (

@@ -193,9 +193,7 @@ class Run:
         """The run with the next method in its place, which has all steps that are left."""
         stage, *others = self.turn[1:]
         program = dataclasses.replace(self.program, method=stage.method)
-        return dataclasses.replace(
-            self, program=program, turn=(stage._replace(steps=None, why=""), *others)
-        )
+        return dataclasses.replace(self, program=program, turn=(stage._replace(steps=None, why=""), *others))
 
     @_timed
     def _with_best(self) -> "Run":

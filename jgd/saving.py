@@ -1,7 +1,8 @@
 """Saving: the checkpoints of a run, written while it goes on, and the run that they lead back to."""
 
-import contextlib
 import dataclasses
+from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import jax
@@ -9,6 +10,7 @@ import numpy as np
 
 from jgd.checkpoint.digest import contents, digest_of_json
 from jgd.checkpoint.fingerprint import check_same, fingerprint
+from jgd.checkpoint.keeper import Keeper
 from jgd.checkpoint.rows import Rows
 from jgd.checkpoint.store import Restored, Store
 from jgd.core.status import Status
@@ -33,62 +35,40 @@ class Saving:
     """
 
     def __init__(self, run: Run, folder: Any, every: float) -> None:
-        self._every, self._next = every, every
-        self._seen: Snapshot | None = None
-        self._store = Store(folder)
-        try:
+        with ExitStack() as opened:
+            store = Store(folder)
+            self._keeper = opened.enter_context(Keeper(store, every))
             told = fingerprint(run.program, run.x0) | {"start": _start(run)}
             self._told = {"run": told, "limits": _limits(run)}
             self._before: tuple[str, ...] = ()
-            self.run, step = run, -1
-            found = self._store.restore(lambda facts: self._expected(run, facts))
-            if found is not None:
-                self.run, step = self._restored(run, found), found.step
-            self._rows = None
-            if run.program.recorder is not None:
-                self._rows = Rows(self._store.folder / HISTORY, step)
-        except BaseException:
-            self._store.close()
-            raise
+            found = store.restore(lambda facts: self._expected(run, facts))
+            self.run = run if found is None else self._restored(run, found)
+            recorded = run.program.recorder is not None
+            self._rows = Rows(store.folder / HISTORY, self.run.step if found else -1) if recorded else None
+            self._opened = opened.pop_all()
 
     def __enter__(self) -> "Saving":
         return self
 
-    def __exit__(self, kind: Any, error: Any, _: object) -> None:
-        lost = contextlib.suppress(OSError) if error is not None else contextlib.nullcontext()
-        try:
-            with lost:
-                self._save()
-        finally:
-            with lost:
-                self._store.close()
+    def __exit__(self, *error: Any) -> None:
+        self._opened.__exit__(*error)
 
     def __call__(self, snapshot: Snapshot) -> bool:
         """Save it, if it is time to; never asks to stop."""
-        self._seen = snapshot
-        if snapshot.status != Status.RUNNING:
-            self._save()
-            self._store.wait()
-        elif snapshot.seconds >= self._next and not self._store.busy:
-            self._save()
+        self._keeper(snapshot.seconds, snapshot.ended, partial(self._save, snapshot))
         return False
 
-    def _save(self) -> None:
-        """Save what was seen last, unless it is saved."""
-        snapshot, self._seen = self._seen, None
-        if snapshot is None:
-            return
-        self._next = snapshot.seconds + self._every
+    def _save(self, snapshot: Snapshot) -> None:
         run = snapshot.run
         if self._rows is not None:
             self._rows.append(snapshot.history)
         origin = [sentence for sentence in run.origin if sentence not in self._before]
         facts = {"turn": len(run.turn), "origin": origin, "seconds": run.seconds}
-        self._store.save(run.step, run.carry, self._told | facts)
+        self._keeper.store.save(run.step, run.carry, self._told | facts)
 
     def _expected(self, run: Run, facts: dict[str, Any]) -> Any:
         """What the carry is like that was saved with these facts."""
-        check_same(facts["run"], self._told["run"], self._store.folder)
+        check_same(facts["run"], self._told["run"], self._keeper.store.folder)
         return jax.eval_shape(begin, _in_turn(run, facts["turn"]).program, run.x0)
 
     def _restored(self, run: Run, found: Restored) -> Run:

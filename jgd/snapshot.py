@@ -40,6 +40,11 @@ class Snapshot:
         return self.run.status
 
     @property
+    def ended(self) -> bool:
+        """Whether the run has ended."""
+        return self.run.end is not None
+
+    @property
     def value(self) -> float:
         """The value at x."""
         return self.run.value

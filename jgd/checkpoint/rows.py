@@ -50,7 +50,7 @@ class Rows:
         self._last = int(kept[-1]) if len(kept) else -1
 
     def append(self, columns: Columns) -> None:
-        """Write the rows of later steps than the last one there; OSError, and none of them, where it fails."""
+        """Write the rows of later steps than the last one there; OSError, and none, where it fails."""
         new = columns["step"] > self._last
         if not new.any():
             return
@@ -71,8 +71,8 @@ class Rows:
 def read_rows(path: Any) -> Columns:
     """The rows of a file that `Rows` wrote, by column; a last line that is unfinished is left out.
 
-    A column that some rows lack, since they are of another method, is NaN there. Raises ValueError where there
-    is no such file, or it is damaged, with the line.
+    A column that some rows lack, since they are of another method, is NaN there. Raises ValueError where
+    there is no such file, or it is damaged, with the line.
     """
     path = Path(path)
     if not path.exists():

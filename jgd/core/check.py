@@ -71,3 +71,9 @@ def whole(name: str, value: Any, *, least: int = 1) -> int:
     if value > MOST:
         raise ValueError(f"{name} must be at most {MOST:,}, got {value:,}.")
     return int(value)
+
+
+def flag(name: str, value: Any) -> None:
+    """Raise unless it is True or False."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, got {value!r}.")

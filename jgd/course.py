@@ -1,0 +1,164 @@
+"""The course of many runs: looked at between their pieces, shown, saved, and cut short."""
+
+import dataclasses
+import math
+import time
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from jgd.batch import Batch, ends_like, joined, pieces
+from jgd.checkpoint.digest import contents, digest_of_json
+from jgd.checkpoint.fingerprint import check_same, fingerprint
+from jgd.checkpoint.keeper import Keeper
+from jgd.checkpoint.store import Store
+from jgd.chunks import SECONDS
+from jgd.core.status import Status
+from jgd.core.words import method_name
+from jgd.driver.queue import End
+from jgd.interrupts import Interrupts
+from jgd.methods.default import Stage
+from jgd.progress import Progress, clock
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How far many runs are: `done` of `count` have ended, and how; `pace` of them in a second."""
+
+    method: str
+    done: int
+    count: int
+    statuses: Counter
+    seconds: float
+    pace: float
+    ended: bool = False
+
+    def line(self) -> str:
+        """It in a line."""
+        most = self.statuses.most_common()
+        counted = ", ".join(f"{count:,} {Status(status).name}" for status, count in most)
+        return (
+            f"{self.method}  runs {self.done:,} of {self.count:,}  {counted}  {self.pace:,.4g} runs/s  "
+            f"{clock(self.seconds)}"
+        )
+
+
+class Course:
+    """The runs of a batch, method after method; `cut` says why not all were made.
+
+    With progress, a limit of time or a folder for checkpoints they are made in pieces of about a quarter of
+    a second, and Ctrl-C and SIGTERM are heard while it is entered.
+    """
+
+    def __init__(
+        self,
+        batch: Batch,
+        stages: tuple[Stage, ...],
+        progress: bool,
+        time_limit: float,
+        folder: Any,
+        every: float,
+    ) -> None:
+        self.cut: Status | None = None
+        self._began, self._limit = time.perf_counter(), time_limit
+        self._found: list[tuple[list[End], int]] = []
+        self._keeper: Keeper | None = None
+        self._progress: Progress | None = None
+        self._interrupts: Interrupts | None = None
+        with ExitStack() as opened:
+            if progress:
+                self._progress = opened.enter_context(Progress(Tally.line))
+            if folder is not None:
+                self._keeper = opened.enter_context(Keeper(Store(folder), every))
+                self._told = _told(batch)
+                self._restore(batch, stages)
+            if progress or folder is not None or time_limit < math.inf:
+                self._interrupts = opened.enter_context(Interrupts())
+            self._opened = opened.pop_all()
+
+    def __enter__(self) -> "Course":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._opened.__exit__(*error)
+
+    def ran(self, turn: int, batch: Batch, lanes: int | None, stage: Stage) -> tuple[End, int]:
+        """The ends of the problems that were run, the first so many, and how many steps were executed.
+
+        `turn` counts the methods that had their turn before.
+        """
+        if turn == len(self._found):
+            self._found.append(([], 0))
+        found, executed = self._found[turn]
+        done = sum(len(end.status) for end in found)
+        seconds = math.inf if self._interrupts is None else SECONDS
+        for end, steps in pieces(batch, lanes, stage.steps, done, seconds) if self.cut is None else ():
+            found.append(end)
+            executed += steps
+            self._found[turn] = found, executed
+            self._look(method_name(stage.method), batch.count, found)
+            if self.cut is not None:
+                break
+        none = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), ends_like(batch.one, 0))
+        return joined([none, *found]), executed
+
+    def finish(self, status: np.ndarray) -> None:
+        """Say how all runs ended, and save that."""
+        name = "ended" if self.cut is None else self.cut.name
+        self._show(name, len(status), status[status != self.cut], ended=True)
+
+    def _look(self, method: str, count: int, found: list[End]) -> None:
+        """Show where the runs are, save it, and see whether to cut them short."""
+        if self._interrupts is None:
+            return
+        self._show(method, count, np.concatenate([end.status for end in found]))
+        if time.perf_counter() - self._began >= self._limit:
+            self.cut = Status.TIME_LIMIT
+        if self._interrupts.heard:
+            self.cut = Status.INTERRUPTED
+
+    def _show(self, method: str, count: int, status: np.ndarray, ended: bool = False) -> None:
+        seconds = time.perf_counter() - self._began
+        if self._progress is not None:
+            statuses, pace = Counter(status.tolist()), len(status) / seconds
+            self._progress(Tally(method, len(status), count, statuses, seconds, pace, ended))
+        if self._keeper is not None:
+            self._keeper(seconds, ended, self._save)
+
+    def _save(self) -> None:
+        assert self._keeper is not None
+        self._found = [([joined(found)], executed) for found, executed in self._found if found]
+        ends = [found[0] for found, _ in self._found]
+        facts = {
+            "run": self._told,
+            "done": [len(end.status) for end in ends],
+            "executed": [executed for _, executed in self._found],
+        }
+        self._keeper.store.save(sum(facts["done"]), ends, facts)
+
+    def _restore(self, batch: Batch, stages: tuple[Stage, ...]) -> None:
+        """Take over what a checkpoint has of the runs."""
+        assert self._keeper is not None
+        store, (program, x) = self._keeper.store, batch.one
+
+        def expected(facts: dict[str, Any]) -> list[End]:
+            check_same(facts["run"], self._told, store.folder)
+            of = zip(stages, facts["done"], strict=False)
+            return [
+                ends_like((dataclasses.replace(program, method=stage.method), x), done) for stage, done in of
+            ]
+
+        found = store.restore(expected)
+        if found is not None:
+            ends = jax.device_get(found.tree)
+            self._found = [([end], n) for end, n in zip(ends, found.facts["executed"], strict=True)]
+
+
+def _told(batch: Batch) -> dict[str, str]:
+    """What the runs are."""
+    digest = digest_of_json([contents(leaf) for leaf in jax.tree.leaves(batch.many)])
+    return fingerprint(*batch.one) | {"runs": f"{batch.count:,}", "problems": f"digest {digest}"}
