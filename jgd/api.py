@@ -131,6 +131,7 @@ def minimize(
             f"callback must be a function of a jgd.Snapshot or None, got {type(callback).__name__}."
         )
     check.flag("progress", progress)
+    check.scalar("every", every, least=0)
     if callback is None and not progress and time_limit is None and checkpoint is None:
         return run.whole().result()
     with ExitStack() as opened:
@@ -179,13 +180,13 @@ def segments(
         raise TypeError(f"{name} is an argument of jgd.minimize: here the loop over the snapshots is yours.")
     run, opened = begun(fun, x0, method, **options), ExitStack()
     limit = limit_of(time_limit)
+    check.scalar("every", every, least=0)
     run, saving = _saving(run, checkpoint, every, opened)
     return heard(run, limit, saving, opened)
 
 
 def _saving(run: Run, folder: Any, every: float, opened: ExitStack) -> tuple[Run, list[Watcher]]:
     """The run where its checkpoints in the folder left it, and what saves it from there on."""
-    check.scalar("every", every, least=0)
     if folder is None:
         return run, []
     saving = opened.enter_context(Saving(run, folder, float(every)))

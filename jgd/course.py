@@ -11,12 +11,12 @@ from typing import Any
 import jax
 import numpy as np
 
+from jgd import chunks
 from jgd.batch import Batch, ends_like, joined, pieces
 from jgd.checkpoint.digest import contents, digest_of_json
 from jgd.checkpoint.fingerprint import check_same, fingerprint
 from jgd.checkpoint.keeper import Keeper
 from jgd.checkpoint.store import Store
-from jgd.chunks import SECONDS
 from jgd.core.status import Status
 from jgd.core.words import method_name
 from jgd.driver.queue import End
@@ -95,7 +95,7 @@ class Course:
             self._found.append(([], 0))
         found, executed = self._found[turn]
         done = sum(len(end.status) for end in found)
-        seconds = math.inf if self._interrupts is None else SECONDS
+        seconds = math.inf if self._interrupts is None else chunks.SECONDS
         for end, steps in pieces(batch, lanes, stage.steps, done, seconds) if self.cut is None else ():
             found.append(end)
             executed += steps
@@ -103,8 +103,10 @@ class Course:
             self._look(method_name(stage.method), batch.count, found)
             if self.cut is not None:
                 break
-        none = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), ends_like(batch.one, 0))
-        return joined([none, *found]), executed
+        if not found:
+            none = ends_like(batch.one, 0)
+            found = [jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), none)]
+        return joined(found), executed
 
     def finish(self, status: np.ndarray) -> None:
         """Say how all runs ended, and save that."""

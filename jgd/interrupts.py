@@ -3,12 +3,16 @@
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Iterable
 from typing import Any
 
 import jax
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+TOGETHER = 0.3
+"""Signals within so many seconds are one: what runs commands in groups, as `timeout` does, sends it twice."""
 
 
 class Interrupts:
@@ -20,6 +24,7 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.heard = False
+        self._first = 0.0
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Interrupts":
@@ -36,10 +41,12 @@ class Interrupts:
             signal.signal(*self._before.popitem())
 
     def _hear(self, number: int, _: Any) -> None:
-        if self.heard:
+        now = time.monotonic()
+        if not self.heard:
+            self.heard, self._first = True, now
+        elif now - self._first > TOGETHER:
             self.__exit__()
             signal.raise_signal(number)
-        self.heard = True
 
 
 def wait(arrays: Iterable[jax.Array]) -> None:

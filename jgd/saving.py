@@ -14,7 +14,9 @@ from jgd.checkpoint.keeper import Keeper
 from jgd.checkpoint.rows import Rows
 from jgd.checkpoint.store import Restored, Store
 from jgd.core.status import Status
+from jgd.driver.recorder import recorded
 from jgd.driver.solve import begin
+from jgd.driver.steps import names
 from jgd.run import Run
 from jgd.snapshot import Snapshot
 
@@ -43,8 +45,7 @@ class Saving:
             self._before: tuple[str, ...] = ()
             found = store.restore(lambda facts: self._expected(run, facts))
             self.run = run if found is None else self._restored(run, found)
-            recorded = run.program.recorder is not None
-            self._rows = Rows(store.folder / HISTORY, self.run.step if found else -1) if recorded else None
+            self._rows = Rows(store.folder / HISTORY, self.run.step if found else -1)
             self._opened = opened.pop_all()
 
     def __enter__(self) -> "Saving":
@@ -55,13 +56,13 @@ class Saving:
 
     def __call__(self, snapshot: Snapshot) -> bool:
         """Save it, if it is time to; never asks to stop."""
-        self._keeper(snapshot.seconds, snapshot.ended, partial(self._save, snapshot))
+        carry = snapshot.carry
+        if carry.history is not None:
+            self._rows.append(recorded(carry.history, names(snapshot.program, carry)))
+        self._keeper(snapshot.seconds, snapshot.ended, partial(self._save, snapshot.run))
         return False
 
-    def _save(self, snapshot: Snapshot) -> None:
-        run = snapshot.run
-        if self._rows is not None:
-            self._rows.append(snapshot.history)
+    def _save(self, run: Run) -> None:
         origin = [sentence for sentence in run.origin if sentence not in self._before]
         facts = {"turn": len(run.turn), "origin": origin, "seconds": run.seconds}
         self._keeper.store.save(run.step, run.carry, self._told | facts)

@@ -8,6 +8,7 @@ from jgd.cli.curvature import curvature
 from jgd.cli.doctor import doctor
 from jgd.cli.listing import listing
 from jgd.cli.multistart import multistart
+from jgd.cli.resume import resume
 from jgd.cli.run import run
 from jgd.cli.sweep import sweep
 from jgd.cli.template import init
@@ -20,6 +21,7 @@ Exit codes of `run`, `curvature`, `compare --strict`, and of the best run of `sw
   4  diverged, or not finite
   5  stalled, or the search failed
   6  a bad objective, or one that is not finite at the start
+75  interrupted, and saved: `jgd resume` goes on
 130  interrupted
 """
 
@@ -30,5 +32,5 @@ def cli() -> None:
     """Minimize JAX functions, and know why it went as it did."""
 
 
-for command in (run, compare, sweep, multistart, curvature, listing, doctor, init):
+for command in (run, resume, compare, sweep, multistart, curvature, listing, doctor, init):
     cli.add_command(command)

@@ -1,11 +1,13 @@
 """Ctrl-C while a compiled loop runs, where Python itself would not hear it before the loop ends."""
 
 import contextlib
+import math
 import os
 import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import NoReturn
 
@@ -41,8 +43,16 @@ def watch(code: int) -> None:
 
 def _wait(reading: socket.socket, writing: socket.socket, code: int) -> None:
     """Wait for the byte that the interpreter writes at a signal, then give it its time and end."""
-    while reading.recv(1) != bytes([signal.SIGINT]) or _spared.acquire(blocking=False):
-        pass
+    together = -math.inf
+    while True:
+        heard, now = reading.recv(1), time.monotonic()
+        if heard != bytes([signal.SIGINT]) or now <= together:
+            continue
+        if not _spared.acquire(blocking=False):
+            break
+        from jgd.interrupts import TOGETHER
+
+        together = now + TOGETHER
     threading.Event().wait(GRACE)
     leave(code)
 

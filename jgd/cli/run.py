@@ -2,20 +2,22 @@
 
 import json
 import math
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from jgd.cli.codes import exit_code
+from jgd.cli.codes import RESUMABLE, exit_code
+from jgd.cli.command import Remembering, note_taker
 from jgd.cli.interrupt import spared
 from jgd.cli.methods import build, entries
 from jgd.cli.objective import load
 from jgd.cli.options import Common, prepare_machine, with_common
 
 
-@click.command()
+@click.command(cls=Remembering)
 @click.argument("objective")
 @click.option(
     "--progress/--no-progress",
@@ -28,13 +30,34 @@ from jgd.cli.options import Common, prepare_machine, with_common
     metavar="SECONDS",
     help="Stop after so many seconds, compiling included.",
 )
+@click.option(
+    "--checkpoint",
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    help="Save the run in DIR; the same command, or `jgd resume DIR`, goes on from there to the bit.",
+)
+@click.option(
+    "--every",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="The time between two checkpoints.",
+)
 @with_common
-def run(objective: str, progress: bool | None, time_limit: float | None, common: Common) -> int:
+def run(
+    objective: str,
+    progress: bool | None,
+    time_limit: float | None,
+    checkpoint: str | None,
+    every: float,
+    common: Common,
+) -> int:
     """Minimize OBJECTIVE and tell how it went.
 
     OBJECTIVE is a problem of `jgd list problems`, or a function (or jgd.problems.Problem) of your
-    own as my_model.py:loss or package.module:loss. Without --method, jgd chooses. Ctrl-C ends the run and
-    tells what it has come to; a second one ends the command at once.
+    own as my_model.py:loss or package.module:loss. Without --method, jgd chooses. Ctrl-C or SIGTERM end the
+    run and tell what it has come to; a second one ends the command at once.
     """
     chosen = entries(common.methods, common.settings)
     if len(chosen) > 1:
@@ -42,6 +65,7 @@ def run(objective: str, progress: bool | None, time_limit: float | None, common:
     prepare_machine(common.x64, common.device, common.seed)
 
     import jgd
+    from jgd.saving import CUT
 
     problem = load(objective, common.x0, common.seed, common.has_aux)
     method = next((build(label, entry, common.say) for label, entry in chosen.items()), None)
@@ -54,10 +78,17 @@ def run(objective: str, progress: bool | None, time_limit: float | None, common:
                 args=problem.args,
                 progress=sys.stderr.isatty() and not common.quiet if progress is None else progress,
                 time_limit=time_limit or math.inf,
+                callback=None if checkpoint is None else note_taker(checkpoint),
+                checkpoint=checkpoint,
+                every=every,
                 **common.options,
             )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    except (OSError, ImportError) as error:
+        if checkpoint is None:
+            raise
+        raise click.ClickException(str(error)) from None
     common.say(str(result))
     told = record(result, problem.name, common.seed)
     if common.explain:
@@ -70,7 +101,10 @@ def run(objective: str, progress: bool | None, time_limit: float | None, common:
     if common.save is not None:
         for path in _save(Path(common.save), text, result.x):
             common.say(f"saved {path}")
-    return exit_code(result.status)
+    resumable = checkpoint is not None and result.status in CUT
+    if resumable:
+        common.say(f"to go on: jgd resume {shlex.quote(str(checkpoint))}")
+    return RESUMABLE if resumable and result.status.name == "INTERRUPTED" else exit_code(result.status)
 
 
 def _save(folder: Path, text: str, x: Any) -> list[Path]:

@@ -17,19 +17,20 @@ if __name__ == "__main__":
     jax.config.update("jax_enable_x64", True)
     import jgd
     from jgd.checkpoint.store import ARRAYS, Store
-    from tests.checkpoint.runs import Run, _begin, bits, program_of, saved, whole
+    from jgd.driver.solve import begin
+    from tests.checkpoint.runs import bits, end_of, program_of, until
     from tests.sums.fits import START, X, Y, of_one, ridge
 
     folder = Path(sys.argv[1])
     fit = jgd.parallel.shard(jgd.finite_sum(of_one, (X, Y), regularizer=ridge))
-    program, x0 = program_of(fit, START, jgd.lbfgs(), recorder=jgd.Recorder())
-    run = Run(program, x0, 3, 12)
-    expected = whole(run)
-    saved(run, folder / "run", end=6)
-    end, _ = saved(run, folder / "run")
+    given, options = (fit, START, jgd.lbfgs()), {"max_steps": 12, "recorder": jgd.Recorder()}
+    expected = jgd.minimize(*given, **options)
+    jgd.minimize(*given, **options, checkpoint=folder / "run", callback=until(6))
+    end = jgd.minimize(*given, **options, checkpoint=folder / "run")
 
-    begun = _begin(program, x0, None)
-    with Store(folder / "run" / "checkpoints") as store:
+    program, x0 = program_of(*given, **options)
+    begun = jax.jit(begin)(program, x0)
+    with Store(folder / "run") as store:
         back = store.restore(lambda facts: begun).tree
     shardings = [leaf.sharding for leaf in jax.tree.leaves(back)]
 
@@ -45,7 +46,7 @@ if __name__ == "__main__":
     print(
         json.dumps(
             {
-                "same end": bits(end) == bits(expected),
+                "same end": bits(end_of(end)) == bits(end_of(expected)),
                 "same devices": shardings == [leaf.sharding for leaf in jax.tree.leaves(begun)],
                 "devices": max(len(sharding.device_set) for sharding in shardings),
                 "spread": found["x"].sharding == parts and bits(found) == bits(tree),

@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.checkpoint.runs import KINDS, rows, told, whole
+import jgd
+from jgd.checkpoint.rows import read_rows
+from tests.checkpoint.runs import KINDS, told
 
 pytest.importorskip("orbax.checkpoint")
 ROOT = Path(__file__).parents[2]
@@ -48,31 +50,28 @@ def outcome(kind: str, folder: Path, cache: Path, seconds: float | None) -> tupl
     [("full", 2), *(pytest.param(kind, 50, marks=pytest.mark.slow) for kind in KINDS)],
 )
 def test_a_run_that_is_killed_comes_to_the_same_end_to_the_bit(kind, kills, tmp_path):
-    run, moment = KINDS[kind](), random.Random(0)
-    carry = whole(run)
-    expected = told(run, carry)
+    whole, moment = KINDS[kind](), random.Random(0)
+    expected = told(whole)
     made = done = half = resumed = 0
     while made < kills or not done:
         folder = tmp_path / f"run{done}"
         seconds = moment.uniform(0, MOST_SECONDS) if made < kills else None
         begun, found = outcome(kind, folder, tmp_path / "cache", seconds)
-        resumed += begun.startswith("begun") and begun != "begun 0\n"
+        resumed += begun == "begun again\n"
         if found is None:
             made += 1
             continue
         assert found["digest"] == expected
         half += any("half-written" in note for note in found["notes"])
-        check_rows(folder, run, carry)
+        if kind != "lanes":
+            check_rows(folder, whole)
         done += 1
     print(f"{kind}: {made} kills, {resumed} times gone on, {done} runs to the end, {half} half-written")
     assert resumed
 
 
-def check_rows(folder: Path, run, carry) -> None:
+def check_rows(folder: Path, whole: jgd.Result) -> None:
     """All that the history in memory has is in the file, and nothing twice."""
-    if run.program.recorder is None:
-        return
-    steps = rows(folder)["step"]
+    steps = read_rows(folder / "history.jsonl")["step"]
     assert (np.diff(steps) > 0).all()
-    kept = np.asarray(carry.history.wholes)[:-1, 0]
-    assert set(kept[kept >= 0]) <= set(steps)
+    assert set(whole.history["step"]) <= set(steps)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -236,6 +237,52 @@ def test_a_request_to_end_the_process_does_so_without_progress_too(folder):
     assert out.startswith("INTERRUPTED: ")
 
 
+def test_a_run_that_is_saved_exits_75_and_goes_on_by_resume(folder):
+    """By SIGTERM, as it comes from a scheduler, sent twice."""
+    rate = ("--method", "gradient_descent", "--set", "learning_rate=1e-9")
+    steps = ("--gtol", "0", "--max-steps", "100000000")
+    command = ("run", "my_model.py:loss", "--x0", "3,1", "--x64", *rate, *steps)
+    process = started(*command, "--progress", "--checkpoint", "saved", cwd=folder)
+    assert process.stderr is not None
+    process.stderr.readline()
+    for _ in range(2):
+        process.send_signal(signal.SIGTERM)
+    out, errors = process.communicate(timeout=20)
+    assert process.returncode == 75, errors
+    assert out.startswith("INTERRUPTED: ")
+    assert out.endswith("to go on: jgd resume saved\n")
+    step = int(re.search(r"steps +([\d,]+)", out)[1].replace(",", ""))
+    (folder / "below").mkdir()
+    again = jgd("resume", "../saved", cwd=folder / "below")
+    assert again.stdout.startswith("MAX_STEPS: "), again.stderr
+    assert f"note         Went on from the checkpoint of step {step:,}." in again.stdout
+    assert again.stderr.startswith("jgd run my_model.py:loss --x0 3,1")
+    whole = jgd(*command, "--json", cwd=folder)
+    saved = jgd(*command, "--json", "--checkpoint", "saved", cwd=folder)
+    one, other = json.loads(whole.stdout), json.loads(saved.stdout)
+    assert (one["x"], one["steps"], one["work"]) == (other["x"], other["steps"], other["work"])
+    assert (saved.returncode, whole.returncode) == (3, 3)
+
+
+@pytest.mark.slow
+def test_what_cannot_be_gone_on_with_is_refused_in_a_sentence(folder):
+    rest = ["--x0", "3,1", "--checkpoint", "small", "--method", "gradient_descent"]
+    assert jgd("run", "my_model.py:loss", *rest, "--max-steps", "9", cwd=folder).returncode == 3
+    other = jgd("run", "my_model.py:loss", *rest, "--x64", cwd=folder)
+    assert other.returncode == 2
+    assert "is of another run: precision was 32 bits and is 64 bits." in other.stderr
+    none = jgd("resume", ".", cwd=folder)
+    assert none.returncode == 2
+    assert "holds no run of `jgd run --checkpoint`" in none.stderr
+    (folder / "small" / "command.json").write_text('{"arguments": 3}')
+    damaged = jgd("resume", "small", cwd=folder)
+    assert damaged.returncode == 2
+    assert "command.json cannot be read: give the command that began the run again" in damaged.stderr
+    nowhere = jgd("run", "my_model.py:loss", "--x0", "3,1", "--checkpoint", "/proc/run", cwd=folder)
+    assert (nowhere.returncode, nowhere.stdout) == (1, "")
+    assert nowhere.stderr.startswith("Error: checkpoint: /proc/run cannot be written to and locked")
+
+
 def test_an_interrupt_of_other_commands_exits_130_in_the_midst_of_a_compiled_loop(folder):
     process = started("compare", *ENDLESS, cwd=folder)
     time.sleep(7)
@@ -260,6 +307,8 @@ with spared():
     pass
 with spared():
     signal.raise_signal(signal.SIGINT)
+    time.sleep(0.05)
+    signal.raise_signal(signal.SIGINT)
     time.sleep(2)
     print("still here", flush=True)
     signal.raise_signal(signal.SIGINT)
@@ -269,7 +318,7 @@ with spared():
 
 def test_while_a_run_hears_it_the_first_interrupt_is_spared_and_the_second_is_not():
     told = subprocess.run([sys.executable, "-c", SPARED], env=environment(), capture_output=True, text=True)
-    assert (told.returncode, told.stdout) == (130, "heard\nstill here\nheard\n")
+    assert (told.returncode, told.stdout) == (130, "heard\nheard\nstill here\nheard\n")
     assert told.stderr == "Interrupted.\n"
 
 

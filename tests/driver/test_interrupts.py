@@ -13,7 +13,7 @@ import pytest
 
 import jgd
 from jgd import Status
-from jgd.interrupts import Interrupts
+from jgd.interrupts import TOGETHER, Interrupts
 from tests.driver.functions import rosenbrock
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +57,8 @@ def test_a_second_ctrl_c_is_an_interrupt_at_once_and_has_the_run_with_it():
     def tell(snapshot):
         if snapshot.step > 10:
             signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)  # as `timeout` sends it, to a process and to its group
+            time.sleep(TOGETHER)
             signal.raise_signal(signal.SIGINT)
             raise AssertionError("the second one comes first")
 
@@ -95,7 +97,9 @@ def test_a_second_signal_does_what_it_did_before():
     signal.signal(signal.SIGTERM, lambda *_: told.append("mine"))
     with Interrupts() as interrupts:
         signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
         assert (interrupts.heard, told) == (True, [])
+        time.sleep(TOGETHER)
         signal.raise_signal(signal.SIGTERM)
         assert told == ["mine"]
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
