@@ -2,10 +2,10 @@
 
 import dataclasses
 import math
-import time
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import jax
@@ -64,7 +64,7 @@ class Course:
         every: float,
     ) -> None:
         self.cut: Status | None = None
-        self._began, self._limit = time.perf_counter(), time_limit
+        self._began, self._limit = perf_counter(), time_limit
         self._found: list[tuple[list[End], int]] = []
         self._keeper: Keeper | None = None
         self._progress: Progress | None = None
@@ -118,13 +118,13 @@ class Course:
         if self._interrupts is None:
             return
         self._show(method, count, np.concatenate([end.status for end in found]))
-        if time.perf_counter() - self._began >= self._limit:
+        if perf_counter() - self._began >= self._limit:
             self.cut = Status.TIME_LIMIT
         if self._interrupts.heard:
             self.cut = Status.INTERRUPTED
 
     def _show(self, method: str, count: int, status: np.ndarray, ended: bool = False) -> None:
-        seconds = time.perf_counter() - self._began
+        seconds = perf_counter() - self._began
         if self._progress is not None:
             statuses, pace = Counter(status.tolist()), len(status) / seconds
             self._progress(Tally(method, len(status), count, statuses, seconds, pace, ended))

@@ -87,6 +87,11 @@ class Ends:
         return self._sum("steps")
 
     @property
+    def made(self) -> np.ndarray:
+        """Which runs were made to their end, before time was over or an interrupt came."""
+        return ~np.isin(self.status, (Status.TIME_LIMIT, Status.INTERRUPTED))
+
+    @property
     def success(self) -> np.ndarray:
         """Which runs met the gradient test or the target."""
         return np.isin(self.status, [status for status in Status if status.ok])

@@ -11,7 +11,7 @@ import click
 from jgd.cli.codes import exit_code, worst
 from jgd.cli.methods import build, entries
 from jgd.cli.objective import load
-from jgd.cli.options import Common, need, prepare_machine, with_common
+from jgd.cli.options import EXPLAIN, Common, need, prepare_machine, with_common
 from jgd.study.presets import PRESETS, Entry
 
 EXAMPLE = """\b
@@ -26,7 +26,7 @@ Give --method several times, with a label where one occurs twice:
 @click.argument("objective")
 @click.option("--preset", type=click.Choice(sorted(PRESETS)), help="Methods chosen to tell it all.")
 @click.option("--strict", is_flag=True, help="Exit with the code of the worst run.")
-@with_common
+@with_common(EXPLAIN)
 def compare(objective: str, preset: str | None, strict: bool, common: Common) -> int:
     """Run methods on OBJECTIVE from one start under one stopping test, and print a scoreboard.
 

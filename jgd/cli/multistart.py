@@ -3,9 +3,10 @@
 import click
 
 from jgd.cli.codes import exit_code
+from jgd.cli.interrupt import spared
 from jgd.cli.methods import build, entries
 from jgd.cli.objective import load
-from jgd.cli.options import Common, prepare_machine, with_many
+from jgd.cli.options import WATCH, Common, prepare_machine, with_common
 
 
 @click.command()
@@ -24,7 +25,7 @@ from jgd.cli.options import Common, prepare_machine, with_many
     show_default=True,
     help="How they are drawn: evenly, or at random.",
 )
-@with_many
+@with_common(*WATCH)
 def multistart(
     objective: str,
     box: tuple[float, float] | None,
@@ -42,20 +43,27 @@ def multistart(
     chosen = entries(common.methods, common.settings)
     if len(chosen) > 1:
         raise click.UsageError("--method: `jgd multistart` takes one.")
-    prepare_machine(common.x64, common.device, common.seed)
+    prepare_machine(common.x64, common.device, common.seed, every_core=True)
 
     import jgd
     from jgd.core.check import MOST
 
     problem = load(objective, common.x0, common.seed, common.has_aux)
     method = next((build(label, entry, common.say) for label, entry in chosen.items()), None)
-    given = {"name": problem.name, "args": problem.args, "sampling": sampling, **common.options}
+    given = {
+        "name": problem.name,
+        "args": problem.args,
+        "sampling": sampling,
+        **common.options,
+        **common.watching,
+    }
     try:
         drawn = box if normal is None else jgd.normal(problem.x0, normal)
         like = None if box is None else problem.x0
-        found = jgd.multistart(
-            problem.fun, drawn, starts, method, x0=like, seed=(common.seed or 0) % MOST, **given
-        )
+        with spared():
+            found = jgd.multistart(
+                problem.fun, drawn, starts, method, x0=like, seed=(common.seed or 0) % MOST, **given
+            )
     except (TypeError, ValueError) as error:
         raise click.UsageError(str(error)) from None
     common.tell(found)

@@ -1,9 +1,12 @@
 """The options that commands share, and what they do to the machine."""
 
+import contextlib
 import functools
 import importlib.util
 import json
+import math
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
@@ -60,12 +63,25 @@ RUNS = (
     HAS_AUX,
     *OUTPUT,
 )
+WATCH = (
+    click.option(
+        "--progress/--no-progress",
+        default=None,
+        help="Show on stderr how far it is (by default on a terminal, unless quiet).",
+    ),
+    click.option(
+        "--time-limit",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
+        help="Stop after so many seconds, compiling included.",
+    ),
+)
 EXPLAIN = click.option("--explain", is_flag=True, help="Explain, too, why each run went as it did.")
 
 
 @dataclass(frozen=True)
 class Common:
-    """What `RUNS`, `EXPLAIN` and `MACHINE` gathered."""
+    """What `RUNS`, `WATCH`, `EXPLAIN` and `MACHINE` gathered."""
 
     x64: bool
     device: str | None
@@ -84,6 +100,8 @@ class Common:
     save: str | None
     as_json: bool
     quiet: bool
+    progress: bool | None = None
+    time_limit: float | None = None
     explain: bool = False
 
     @property
@@ -92,6 +110,15 @@ class Common:
         names = ("max_steps", "max_evaluations", "gtol", "grtol", "ftol", "xtol", "target")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return given | {"has_aux": self.has_aux}
+
+    @property
+    def watching(self) -> dict[str, Any]:
+        """What `jgd.minimize` and `jgd.minimize_many` are to show, and how long they may take."""
+        shown = sys.stderr.isatty() and not self.quiet
+        return {
+            "progress": shown if self.progress is None else self.progress,
+            "time_limit": self.time_limit or math.inf,
+        }
 
     def say(self, text: str) -> None:
         """Print unless quiet: to stdout, or to stderr where stdout is for JSON."""
@@ -124,25 +151,27 @@ def with_options(*options: Callable) -> Callable[[Callable], Callable]:
     return lambda command: functools.reduce(lambda made, add: add(made), reversed(options), command)
 
 
-def with_common(command: Callable, *, explains: bool = True) -> Callable:
-    """Decorator: a command with the options of runs, gathered in its argument `common`."""
+def with_common(*further: Callable) -> Callable[[Callable], Callable]:
+    """Decorator: a command with the options of runs and further ones, gathered in its argument `common`."""
 
-    @functools.wraps(command)
-    def gathered(**given: Any) -> Any:
-        common = Common(
-            **{field.name: given.pop(field.name) for field in fields(Common) if field.name in given}
-        )
-        return command(common=common, **given)
+    def decorated(command: Callable) -> Callable:
+        @functools.wraps(command)
+        def gathered(**given: Any) -> Any:
+            names = [field.name for field in fields(Common) if field.name in given]
+            return command(common=Common(**{name: given.pop(name) for name in names}), **given)
 
-    return with_options(*RUNS, *((EXPLAIN,) if explains else ()), *MACHINE)(gathered)
+        return with_options(*RUNS, *further, *MACHINE)(gathered)
 
-
-with_many = functools.partial(with_common, explains=False)
-"""The same for commands that make too many runs to explain each."""
+    return decorated
 
 
-def prepare_machine(x64: bool, device: str | None, seed: int | None = None) -> None:
-    """Import JAX and set it up; click.UsageError where there is no such device."""
+def prepare_machine(
+    x64: bool, device: str | None, seed: int | None = None, *, every_core: bool = False
+) -> None:
+    """Import JAX and set it up; click.UsageError where there is no such device.
+
+    Many runs go on as many CPU devices as there are: with `every_core` one for each.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import random
 
@@ -151,6 +180,9 @@ def prepare_machine(x64: bool, device: str | None, seed: int | None = None) -> N
 
     if x64:
         jax.config.update("jax_enable_x64", True)
+    if every_core and "JAX_NUM_CPU_DEVICES" not in os.environ:
+        with contextlib.suppress(RuntimeError):  # where JAX is at work already its devices stay
+            jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
     if device is not None:
         jax.config.update("jax_platforms", device)
         try:

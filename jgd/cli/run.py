@@ -1,9 +1,7 @@
 """`jgd run`: minimize one objective by one method."""
 
 import json
-import math
 import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +12,11 @@ from jgd.cli.command import Remembering, note_taker
 from jgd.cli.interrupt import spared
 from jgd.cli.methods import build, entries
 from jgd.cli.objective import load
-from jgd.cli.options import Common, prepare_machine, with_common
+from jgd.cli.options import EXPLAIN, WATCH, Common, prepare_machine, with_common
 
 
 @click.command(cls=Remembering)
 @click.argument("objective")
-@click.option(
-    "--progress/--no-progress",
-    default=None,
-    help="Show on stderr how far it is (by default on a terminal, unless quiet).",
-)
-@click.option(
-    "--time-limit",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SECONDS",
-    help="Stop after so many seconds, compiling included.",
-)
 @click.option(
     "--checkpoint",
     type=click.Path(file_okay=False),
@@ -44,15 +31,8 @@ from jgd.cli.options import Common, prepare_machine, with_common
     metavar="SECONDS",
     help="The time between two checkpoints.",
 )
-@with_common
-def run(
-    objective: str,
-    progress: bool | None,
-    time_limit: float | None,
-    checkpoint: str | None,
-    every: float,
-    common: Common,
-) -> int:
+@with_common(*WATCH, EXPLAIN)
+def run(objective: str, checkpoint: str | None, every: float, common: Common) -> int:
     """Minimize OBJECTIVE and tell how it went.
 
     OBJECTIVE is a problem of `jgd list problems`, or a function (or jgd.problems.Problem) of your
@@ -76,8 +56,7 @@ def run(
                 problem.x0,
                 method,
                 args=problem.args,
-                progress=sys.stderr.isatty() and not common.quiet if progress is None else progress,
-                time_limit=time_limit or math.inf,
+                **common.watching,
                 callback=None if checkpoint is None else note_taker(checkpoint),
                 checkpoint=checkpoint,
                 every=every,

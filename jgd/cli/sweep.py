@@ -6,9 +6,10 @@ from collections.abc import Iterable
 import click
 
 from jgd.cli.codes import exit_code
+from jgd.cli.interrupt import spared
 from jgd.cli.methods import entries, ready
 from jgd.cli.objective import load
-from jgd.cli.options import Common, need, prepare_machine, with_many
+from jgd.cli.options import WATCH, Common, need, prepare_machine, with_common
 
 EXAMPLE = """\b
 Values from 1e-4 to 10, 64 of them, evenly on a logarithmic scale; :linear for evenly as they are:
@@ -30,7 +31,7 @@ FORMS = "NAME=LOW:HIGH:COUNT, NAME=LOW:HIGH:COUNT:linear or NAME=VALUE,VALUE,...
     help="A number of the method to sweep, as LOW:HIGH:COUNT, LOW:HIGH:COUNT:linear or VALUE,VALUE,...; "
     "several make all combinations.",
 )
-@with_many
+@with_common(*WATCH)
 def sweep(objective: str, grids: tuple[str, ...], common: Common) -> int:
     """Run a method on OBJECTIVE with every value of its numbers, and tell which is best.
 
@@ -42,7 +43,7 @@ def sweep(objective: str, grids: tuple[str, ...], common: Common) -> int:
     swept = _swept(grids)
     if common.save is not None:
         need("matplotlib", "plot", "--save draws figures with Matplotlib")
-    prepare_machine(common.x64, common.device, common.seed)
+    prepare_machine(common.x64, common.device, common.seed, every_core=True)
 
     import jgd
 
@@ -52,9 +53,10 @@ def sweep(objective: str, grids: tuple[str, ...], common: Common) -> int:
     for name in set(settings) & set(swept):
         raise click.UsageError(f"{name} is set and swept: give --set or --grid.")
     numbers = settings | swept
-    given = {"name": problem.name, "args": problem.args, **common.options}
+    given = {"name": problem.name, "args": problem.args, **common.options, **common.watching}
     try:
-        found = jgd.sweep(problem.fun, problem.x0, factory, **numbers, **given)
+        with spared():
+            found = jgd.sweep(problem.fun, problem.x0, factory, **numbers, **given)
     except (TypeError, ValueError) as error:
         raise click.UsageError(str(error)) from None
     common.tell(found)

@@ -30,7 +30,7 @@ class Critical:
     """A critical point that runs ended at: that of them with the lowest value, which is run `run`.
 
     `kind` is what curvature makes of it, as `jgd.curvature` says it, `is_minimum` whether no negative
-    curvature was found. `runs` ended there, `share` of all, half of them in at most `steps`.
+    curvature was found. `runs` ended there, `share` of all that were made, half of them in at most `steps`.
     """
 
     x: Any

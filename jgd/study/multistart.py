@@ -139,7 +139,7 @@ def _critical(ends: Ends, runs: np.ndarray, curvature_at: Callable[[Any], Curvat
         is_minimum=is_minimum,
         run=run,
         runs=runs.size,
-        share=runs.size / ends.count,
+        share=runs.size / int(ends.made.sum()),
         steps=int(np.median(ends.steps[runs])),
     )
 

@@ -29,8 +29,8 @@ def sweep(fun: Callable, x0: Any, factory: Callable, *, name: str | None = None,
     status is DIVERGED or NONFINITE, and `failed` if no step was found or the start or the data were bad. It
     is `good` if it succeeded in at most twice the fewest steps of all runs. Of the others, among runs that
     differ by the learning rate alone, `overshooting` are those with a higher rate than the best of them, and
-    the rest are `too slow`. The best is the run with the fewest steps among those that succeeded; where none
-    did, the one that ended lowest.
+    the rest are `too slow`, or `not made` where time was over before. The best is the run with the fewest
+    steps among those that succeeded; where none did, the one that ended lowest.
 
     Args:
       fun: as for `jgd.minimize`.

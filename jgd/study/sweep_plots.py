@@ -28,6 +28,7 @@ MARKS = {
     "overshooting": ("^", ORANGE),
     "diverging": ("X", RED),
     "failed": ("P", GREY),
+    "not made": (".", GREY),
 }
 """Verdict -> marker and color."""
 

@@ -1,4 +1,4 @@
-"""What each run of a sweep is called: too slow, good, overshooting, diverging or failed."""
+"""What each run of a sweep is called: too slow, good, overshooting, diverging, failed or not made."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from jgd.ends import Ends
 from jgd.study.family import Family
 from jgd.study.grid import Grid
 
-VERDICTS = ("too slow", "good", "overshooting", "diverging", "failed")
+VERDICTS = ("too slow", "good", "overshooting", "diverging", "failed", "not made")
 
 GOOD = 2.0
 """A run is good that succeeds in at most so many times the fewest steps."""
@@ -50,4 +50,5 @@ def verdicts(ends: Ends, rates: np.ndarray, shape: tuple[int, ...], axis: int | 
     words[ends.success & (steps <= GOOD * steps.min())] = "good"
     words[np.isin(ends.status, DIVERGING)] = "diverging"
     words[np.isin(ends.status, FAILED)] = "failed"
+    words[~ends.made] = "not made"
     return words

@@ -1,6 +1,10 @@
 """`jgd sweep` and `jgd multistart`: grids and boxes as users write them, JSON, files and exit codes."""
 
 import json
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +14,7 @@ from jgd.cli.app import cli
 from jgd.cli.sweep import _swept
 from jgd.study.solution import load_solution
 
+ROOT = Path(__file__).parents[2]
 RUN = ("sweep", "valley", "--max-steps", "3000")
 
 
@@ -130,3 +135,28 @@ def test_what_cannot_be_meant_is_refused_with_exit_code_2(sentence, invoke):
     code, output = invoke(*REFUSED[sentence])
     assert code == 2
     assert sentence in output.replace("\n", " ")
+
+
+def test_a_limit_of_time_is_told_with_what_was_found_until_then(invoke):
+    code, told = invoke(
+        "multistart", "himmelblau", "--box", "-5", "5", "--starts", "999", "--time-limit", "1e-6", "--x64"
+    )
+    assert code == 0
+    assert "50.0%" in told or "100.0%" in told, "of those that were made"
+    assert re.search(r"elsewhere +99\d TIME_LIMIT", told)
+    given = ("sweep", "valley", "--grid", "learning_rate=0.01:0.1:20", "--time-limit", "1e-6", "--x64")
+    code, told = invoke(*given)
+    assert code == 0
+    assert re.search(r"not made +TIME_LIMIT", told)
+
+
+def test_there_is_a_device_for_each_core(tmp_path):
+    """In a process of its own, where JAX has not begun."""
+    (tmp_path / "own.py").write_text(
+        "import jax, jax.numpy as jnp\n\ndef loss(x):\n    assert jax.device_count() == 3\n    return jnp.sum(x**2)\n"
+    )
+    command = [sys.executable, "-c", "import os; os.cpu_count = lambda: 3; import jgd.cli; jgd.cli.main()"]
+    given = ["sweep", "own.py:loss", "--x0", "1,2", "--grid", "learning_rate=0.1:0.4:7"]
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "", "JAX_PLATFORMS": "cpu"}
+    told = subprocess.run([*command, *given], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (told.returncode, told.stderr) == (0, "")
