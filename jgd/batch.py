@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import jax
@@ -41,6 +41,9 @@ numbers of one small run stay in the processor's registers.
 GROWTH = 10
 """A piece has at most so many times the problems of the one before: those to come may take longer."""
 
+COLUMNS = 8
+"""A history has at most so many real columns, but for those of a gauge."""
+
 AXIS = "problems"
 
 
@@ -56,7 +59,7 @@ class Batch:
     many: tuple[Program, Any]
     count: int
 
-    @property
+    @cached_property
     def own(self) -> tuple[bool, ...]:
         """Which leaves differ from problem to problem."""
         pairs = zip(jax.tree.leaves(self.one), jax.tree.leaves(self.many), strict=True)
@@ -187,6 +190,6 @@ def _room(batch: Batch, share: int, width: int) -> int:
     leaves = zip(jax.tree.leaves(batch.one), batch.own, strict=True)
     entries = [np.size(leaf) for leaf, own in leaves if own] + [n, len(COUNTS)]
     if recorder is not None:
-        entries.append((recorder.rows + 1) * max(16, n * recorder.x))
+        entries.append((recorder.rows + 1) * max(COLUMNS, n * recorder.x))
     most = HELD // max(entries) if width == 1 else PIECE_BYTES // (8 * sum(entries))
     return 1 << min(max(most, 1).bit_length() - 1, (share - 1).bit_length())
