@@ -81,7 +81,6 @@ class Saving:
         return dataclasses.replace(
             _in_turn(run, facts["turn"]),
             carry=carry,
-            value=float(carry.motion.point.value),
             origin=(*run.origin, *facts["origin"], *self._before),
             seconds=tuple(facts["seconds"]),
         )

@@ -98,6 +98,7 @@ def test_a_run_that_has_ended_ends_at_once_and_goes_on_if_it_is_given_more(tmp_p
     again = jgd.minimize(*run, **few, checkpoint=tmp_path)
     assert (again.status, again.steps) == (jgd.Status.MAX_STEPS, 6)
     assert bits(end_of(first)) == bits(end_of(again))
+    assert again.run_seconds > first.run_seconds, "those of all processes together"
     longer = jgd.minimize(*run, **more, checkpoint=tmp_path)
     assert bits(end_of(longer)) == bits(end_of(jgd.minimize(*run, **more)))
 
