@@ -81,7 +81,7 @@ class Saving:
         return dataclasses.replace(
             _in_turn(run, facts["turn"]),
             carry=carry,
-            origin=(*run.origin, *facts["origin"], *self._before),
+            origin=(*facts["origin"], *self._before),
             seconds=tuple(facts["seconds"]),
         )
 

@@ -126,6 +126,7 @@ def test_going_on_from_a_result_is_a_start_too(tmp_path):
     whole = jgd.minimize(*run, start=first, max_steps=9)
     jgd.minimize(*run, start=first, max_steps=9, checkpoint=tmp_path, callback=until(6))
     end = jgd.minimize(*run, start=first, max_steps=9, checkpoint=tmp_path)
+    assert end.origin == (*whole.origin, "Went on from the checkpoint of step 6.")
     assert bits(end_of(end)) == bits(end_of(whole))
     with pytest.raises(ValueError, match="start was"):
         jgd.minimize(*run, start=end, max_steps=12, checkpoint=tmp_path)
