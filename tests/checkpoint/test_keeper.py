@@ -64,9 +64,14 @@ def test_what_was_shown_last_is_saved_once_when_it_is_left(store):
 
 def test_an_error_is_not_hidden_by_one_of_the_store():
     store = Noted(fails=True)
-    with pytest.raises(ZeroDivisionError), Keeper(store, 1.0) as keeper:  # type: ignore[arg-type]
-        shown(keeper, 0)
-        raise ZeroDivisionError
+
+    def failing() -> None:
+        with Keeper(store, 1.0) as keeper:  # type: ignore[arg-type]
+            shown(keeper, 0)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        failing()
     assert store.said == [0, "close"]
     with pytest.raises(OSError, match="full"), Keeper(store, 1.0):  # type: ignore[arg-type]
         pass
