@@ -171,12 +171,13 @@ def figures(found: dict[Group, dict[str, Outcome]], groups: list[Group], folder:
     ):
         figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
         end = max(float(np.max(values[np.isfinite(values)], initial=1.0)) for values in lines)
-        for group, values in zip(groups, lines, strict=True):
+        for i, (group, values) in enumerate(zip(groups, lines, strict=True)):
             solved = np.sort(values[np.isfinite(values)])
             reached = np.append(solved, end)
             heights = np.append(np.arange(1, solved.size + 1), solved.size) / len(names)
             ours = group[0].startswith("jgd")
-            axes.step(reached, heights, where="post", label=group[0], lw=2.2 if ours else 1.1)
+            width, dashed = (2.2 if ours else 1.1), ("-" if i < 10 else "--")
+            axes.step(reached, heights, where="post", label=group[0], lw=width, ls=dashed)
         axes.set(xscale="log", ylim=(0, 1), xlabel=across, ylabel="share of problems", title=title)
         axes.legend(fontsize=8, loc="lower right")
         axes.grid(alpha=0.3)
