@@ -122,7 +122,7 @@ def _by_stages(batch: Batch, stages: tuple[Stage, ...], own: dict[str, Any], lan
             break
         rows, gone = parts[-1].rows[left], jax.tree.map(lambda leaf, left=left: leaf[left], end)
         batch, own = _following(batch, left, gone, own, stage)
-        end, executed = solved(batch, lanes, stage.steps)
+        end, executed = solved(batch, lanes)  # it has all steps that are left
         parts.append(Part(batch, rows, end, executed, stage))
     return parts
 
