@@ -1,7 +1,6 @@
 """Many runs on Rosenbrock's function, and what is held against the single ones."""
 
 import dataclasses
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -28,9 +27,3 @@ def work_of(single: jgd.Result) -> dict[str, int]:
 
 def work_at(ends: jgd.Ends, run: int) -> dict[str, int]:
     return {name: int(column[run]) for name, column in ends.work.items()}
-
-
-@cache
-def newton(lanes: int) -> jgd.Ends:
-    """The runs by Newton's method."""
-    return jgd.minimize_many(FUN, STARTS, jgd.newton(), args=ARGS, lanes=lanes)
