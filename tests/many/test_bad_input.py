@@ -1,11 +1,10 @@
-"""Bad input to many runs is refused in a sentence that names the argument, before anything is compiled."""
+"""Bad input to many runs is refused in a sentence that names the argument."""
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import jgd
-from tests.contract.counting import compilations
 from tests.many.runs import ARGS, FUN, STARTS
 
 BAD = {
