@@ -130,7 +130,7 @@ class Ends:
             behind = np.flatnonzero((part.end.best_value <= best) & (best < self.value[part.rows]))
             if behind.size:
                 known = part.end.best_x
-                x = jax.tree.map(lambda leaf, at=behind: leaf[at], known) if known else _to_best(part, behind)
+                x = _to_best(part, behind) if known is None else _rows(known, behind)
                 _put(found, part.rows[behind], x)
         return found
 
@@ -143,7 +143,7 @@ class Ends:
         if part.end.history is None:
             return {}
         row = int(np.flatnonzero(part.rows == run)[0])
-        kept = jax.tree.map(lambda leaf: leaf[row], part.end.history)
+        kept = _rows(part.end.history, row)
         return recorded(kept, columns(*part.batch.one))
 
     def __len__(self) -> int:
@@ -159,6 +159,11 @@ class Ends:
     def __str__(self) -> str:
         """The summary."""
         return "\n".join(_summary(self))
+
+
+def _rows(kept: Any, rows: Any) -> Any:
+    """What is known of these runs."""
+    return jax.tree.map(lambda leaf: leaf[rows], kept)
 
 
 def _put(kept: Any, rows: np.ndarray, new: Any) -> None:

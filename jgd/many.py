@@ -149,7 +149,7 @@ def _by_stages(
             break
         rows, gone = parts[-1].rows[left], jax.tree.map(lambda leaf, left=left: leaf[left], end)
         batch, own = _following(batch, left, gone, own, stage)
-        before, (end, executed) = end, course.ran(turn, batch, lanes, stage)
+        before, (end, executed) = end, course.ran(turn, batch, lanes, stage._replace(steps=None))
         done = len(end.status)
         if course.cut is not None:
             before.status[left[done:]] = course.cut

@@ -16,7 +16,9 @@ FACTORIES = {
 }
 
 
-@pytest.mark.parametrize("name", FACTORIES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "Adam" else ()) for name in FACTORIES]
+)
 def test_lanes_over_the_rate_are_the_single_runs(name):
     known = problem("bowl")
     x0, args = jnp.asarray(known.x0), tuple(map(jnp.asarray, known.args))
@@ -39,6 +41,7 @@ def test_lanes_over_the_rate_are_the_single_runs(name):
         assert np.isfinite(points.x[lane]).all(), jgd.Status(int(status))
 
 
+@pytest.mark.slow
 def test_lanes_over_starts_and_data_are_the_single_runs():
     def loss(x, center):
         return jnp.sum((x - center) ** 4 + (x - center) ** 2)
