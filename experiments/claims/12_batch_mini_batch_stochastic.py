@@ -233,7 +233,7 @@ def _compared(report: Report, race: Race, tracks: dict, needed: dict, costs: dic
         f"to 0.1: {to[1][0]:.2g} passes over the data with B = 1, {to[n][0]:.3g} with all; to 1e-8: "
         f"{to[n][-1]:.0f} with all, while with B = 1 the lowest of 4 floors is {lowest[1]:.1g}, with B = 64 "
         f"{lowest[64]:.1g}",
-        to[1][0] < to[n][0] and to[n][-1] < np.inf and np.isinf([to[1][-1], to[64][-1]]).all(),
+        bool(to[1][0] < to[n][0] and to[n][-1] < np.inf == to[1][-1] == to[64][-1]),
     )
     report.at_least(
         "seconds of a step with all examples over one with B = 1 (chosen)", 5, costs[n] / costs[1], digits=3
