@@ -40,7 +40,7 @@ from experiments.report import Report
 
 ONE, MANY, DATA = "one run", "many runs", "one run on data"
 SIZES = {
-    ONE: ("parameters n", (10, 100, 1_000, 10_000, 100_000, 1_000_000, 4_000_000)),
+    ONE: ("parameters", (10, 100, 1_000, 10_000, 100_000, 1_000_000, 4_000_000)),
     MANY: ("runs", (1, 10, 100, 1_000, 10_000, 100_000)),
     DATA: ("rows", (1_000, 10_000, 100_000, 400_000)),
 }
@@ -234,7 +234,7 @@ def _winners(report: Report, every: list[Machine]) -> None:
             both = [row for row in one.of(what) if row["size"] in cpu]
             gains = {row["size"]: cpu[row["size"]] / row["seconds"] for row in both}
             wins, last = [size for size, gain in gains.items() if gain > 1], max(gains)
-            where = f"{min(wins):,} {counts} is the least at which it is" if wins else "at no size"
+            where = f"first at {min(wins):,} {counts}" if wins else "at no size"
             told.append(f"{what}: {where}; at {last:,} it is {gains[last]:.2g} times as fast")
             worst = min(worst, *gains.values())
         report.tell(f"Where {one.name} is faster than {other.name}. {'. '.join(told)}.")
