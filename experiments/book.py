@@ -43,6 +43,7 @@ sections are not written yet.
 def write(report: Report, number: int, module: ModuleType, folder: Path) -> Path:
     """Write an experiment's rows, figures and README.md into a folder of its own; the folder.
 
+    What the folder keeps in JSON under other names stays: it is of other machines.
     Raises ValueError for a figure in which labels overlap, and for a report without figure, rows or question:
     what the folder held before is then still there.
     """
@@ -55,7 +56,10 @@ def write(report: Report, number: int, module: ModuleType, folder: Path) -> Path
     into = folder / NAMES[number]
     into.mkdir(parents=True, exist_ok=True)
     for old in into.iterdir():
-        old.unlink()
+        if old.suffix != ".json":
+            old.unlink()
+    for name, figures in report.kept.items():
+        (into / f"{name}.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     columns = list(dict.fromkeys(name for row in report.rows for name in row))
     with (into / "rows.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")

@@ -27,6 +27,7 @@ class Report:
     rows: list[dict[str, Any]] = field(default_factory=list)
     figures: "dict[str, tuple[Figure, str]]" = field(default_factory=dict)
     paragraphs: list[str] = field(default_factory=list)
+    kept: dict[str, Any] = field(default_factory=dict)
     question: str = ""
     answer: str = ""
 
@@ -62,6 +63,10 @@ class Report:
     def draw(self, name: str, figure: "Figure", says: str) -> None:
         """Add a figure; `says` is what a reader who cannot see it should know."""
         self.figures[name] = figure, says
+
+    def keep(self, name: str, figures: Any) -> None:
+        """Keep plain figures as `name`.json, beside those that were kept there under other names."""
+        self.kept[name] = figures
 
     def tell(self, paragraph: str) -> None:
         """Add a paragraph of Markdown."""

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jgd.core import check
 from jgd.core.bijection import permuted
 from jgd.core.examples import Examples
 from jgd.core.record import record, static
@@ -28,8 +29,8 @@ class Batches:
         return -(-count // self.size)
 
     def between(self, count: int) -> int:
-        """The number of steps between two looks at all rows."""
-        return self.epoch(count) * self.test_every
+        """The number of steps between two looks at all rows, such that steps can be added in 32 bits."""
+        return min(self.epoch(count) * self.test_every, check.MOST // 2)
 
     def rows(self, k: Any, count: int) -> tuple[jax.Array, jax.Array]:
         """The indices of step k's rows of `count`, and which of them count: all, but in a last batch."""

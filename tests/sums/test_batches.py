@@ -125,6 +125,18 @@ def test_a_run_stops_at_its_target_and_where_the_value_no_longer_falls():
     assert float(stalled.best_value) <= float(stalled.value)
 
 
+def test_looks_may_be_further_apart_than_steps_can_be_counted():
+    runs = [
+        jgd.minimize(
+            fit(batch_size=1, test_every=every), START, jgd.gradient_descent(0.1), gtol=0.0, max_steps=300
+        )
+        for every in (1000, 2**31 - 2)
+    ]
+    assert runs[0].status == runs[1].status == jgd.Status.MAX_STEPS
+    assert runs[0].work == runs[1].work
+    assert np.array_equal(runs[0].x, runs[1].x)
+
+
 def test_the_best_point_is_the_lowest_that_was_seen_of_all_examples():
     f = fit(batch_size=1, test_every=1)
     result = jgd.minimize(f, START, jgd.gradient_descent(1.0), max_steps=2000, ftol=0.0)
