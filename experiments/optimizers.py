@@ -1,6 +1,7 @@
 """Optax's optimizers: those whose rate can be tuned on a deterministic problem, and why the others cannot."""
 
 import inspect
+import warnings
 from collections.abc import Callable
 from functools import partial
 
@@ -38,4 +39,7 @@ def _why_not(factory: Callable) -> str:
         return "has no learning_rate"
     if "key" in parameters or "seed" in parameters:
         return "draws random numbers"
-    return ""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        factory(learning_rate=1.0)
+    return "is deprecated" if any(one.category is DeprecationWarning for one in said) else ""
