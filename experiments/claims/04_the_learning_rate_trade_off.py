@@ -26,6 +26,7 @@ from jgd.problems import (
     valley,
 )
 from jgd.study.curvature import Curvature
+from jgd.study.swept import Sweep
 
 PROBLEMS = {
     "valley, κ = 4": lambda: valley(4.0),
@@ -46,9 +47,6 @@ TOLERANCE = 1e-8
 CLOSE = np.array([0.95, 0.98, 0.99, 0.999])
 """Further rates in units of 2/λmax."""
 
-Sweep = dict[float, jgd.Result]
-"""Runs by rate."""
-
 BUDGET, HALVING = 20_000, 3_000
 """Of the methods that are compared: their steps, and in how many an exponential decay halves the rate."""
 
@@ -63,8 +61,8 @@ def _cosine(learning_rate):
 
 METHODS = {
     "constant": jgd.gradient_descent,
-    "exponential decay": lambda rate: jgd.from_optax(_exponential, learning_rate=rate),
-    "cosine decay": lambda rate: jgd.from_optax(_cosine, learning_rate=rate),
+    "exponential decay": _exponential,
+    "cosine decay": _cosine,
     "Adam": jgd.adam,
 }
 CHOOSING = {"Armijo": jgd.armijo(), "auto": "auto"}
@@ -100,16 +98,16 @@ def main(quick: bool = False) -> Report:
         for name in compared
     }
     _check_methods(report, grid, others[QUADRATIC], chosen[QUADRATIC])
-    report.rows = [
-        {"f": name, "method": "constant", "rate": rate, "steps": r.steps, "status": r.status.name}
-        for name, sweep in sweeps.items()
-        for rate, r in sweep.items()
-    ] + [
-        {"f": name, "method": method, "rate": rate, "steps": r.steps, "status": r.status.name}
+    runs = [(name, "constant", sweep) for name, sweep in sweeps.items()] + [
+        (name, method, sweep)
         for name, methods in others.items()
         for method, sweep in methods.items()
-        for rate, r in sweep.items()
         if method != "constant"
+    ]
+    report.rows = [
+        {"f": name, "method": method, "rate": rate, "steps": steps, "status": status}
+        for name, method, sweep in runs
+        for rate, steps, status in _told(sweep)
     ]
     report.draw(
         "problems",
@@ -146,18 +144,19 @@ def _run(problem: Problem, method, max_steps: int) -> jgd.Result:
 
 
 def _sweep(problem: Problem, method: str, unit: float, grid: np.ndarray, budget: int) -> Sweep:
-    """Runs by rate, from the largest down, until the budget no longer suffices for a small rate."""
-    runs = {}
-    for rate in (float(unit * q) for q in grid[::-1]):
-        runs[rate] = _run(problem, METHODS[method](rate), budget)
-        creeps = runs[rate].status == jgd.Status.MAX_STEPS and rate < unit / 10
-        if creeps and method == "constant":
-            break
-    return runs
+    """Runs at all rates, from the largest down."""
+    given = {"learning_rate": unit * grid[::-1], "max_steps": budget, "gtol": 0.0, "grtol": TOLERANCE}
+    return jgd.sweep(problem.fun, problem.x0, METHODS[method], args=problem.args, **given)
+
+
+def _told(sweep: Sweep) -> list[tuple[float, int, str]]:
+    """Rate, steps and status of every run."""
+    columns = sweep.columns
+    return list(zip(*(columns[name].tolist() for name in ("learning_rate", "steps", "status")), strict=True))
 
 
 def _converged(sweep: Sweep) -> dict[float, int]:
-    return {rate: r.steps for rate, r in sweep.items() if r.success}
+    return {rate: steps for rate, steps, status in _told(sweep) if status == "CONVERGED"}
 
 
 def _check_sweeps(report: Report, grid: np.ndarray, curvatures: dict[str, Curvature], sweeps: dict) -> None:
@@ -204,7 +203,7 @@ def _slope(steps: dict[float, int], stable: float) -> float:
 
 
 def _just_above(sweep: Sweep, stable: float) -> str:
-    return sweep[min(rate for rate in sweep if rate > stable)].status.name
+    return min(run for run in _told(sweep) if run[0] > stable)[2]
 
 
 def _check_methods(report: Report, grid: np.ndarray, others: dict, chosen: dict) -> None:

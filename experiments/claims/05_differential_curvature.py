@@ -13,7 +13,6 @@ import numpy as np
 
 import jgd
 from experiments.figures import COLORS, contours, legend, panels
-from experiments.lanes import ends, rules
 from experiments.report import Report
 
 KAPPA = 4.0
@@ -24,7 +23,7 @@ RATE = 0.45
 METHODS = {
     "gradient descent": lambda k: jgd.gradient_descent(2 / (k + 1)),
     "heavy ball": lambda k: jgd.heavy_ball(
-        4 / (jnp.sqrt(k) + 1) ** 2, ((jnp.sqrt(k) - 1) / (jnp.sqrt(k) + 1)) ** 2
+        4 / (np.sqrt(k) + 1) ** 2, ((np.sqrt(k) - 1) / (np.sqrt(k) + 1)) ** 2
     ),
     "Newton–Raphson": lambda k: jgd.newton_raphson(),
 }
@@ -95,12 +94,9 @@ def _signs(path: np.ndarray) -> tuple[bool, bool]:
 
 def _steps(name: str, kappas: np.ndarray) -> np.ndarray:
     """Steps on ½(x² + κy²) from (κ, 1) until ‖∇f‖ has shrunk by 1e-8."""
-
-    def run(kappa):
-        h = jnp.array([1.0, 0.0]) + kappa * jnp.array([0.0, 1.0])
-        return jgd.Objective(valley, (h,)), METHODS[name](kappa), jnp.array([1.0, 1.0]) / h
-
-    return np.asarray(ends(run, jnp.asarray(kappas), rules(1e-8, max_steps=100_000_000)).steps)
+    h = np.stack([np.ones_like(kappas), kappas], axis=1)
+    limits = {"gtol": 1e-8, "grtol": 0.0, "max_steps": 100_000_000}
+    return jgd.minimize_many(valley, 1 / h, METHODS[name](kappas), args=(h,), args_axis=0, **limits).steps
 
 
 def _valley(path: np.ndarray):

@@ -132,11 +132,12 @@ def _fading() -> float:
 
 def _sweep(rates: np.ndarray, budget: int) -> dict[str, np.ndarray]:
     """Steps of gradient descent from both sides at each rate; NaN where it does not converge."""
-    steps = {}
-    for side, sign in SIDES.items():
-        runs = [run(jgd.gradient_descent(float(rate)), sign * MIDDLE, budget) for rate in rates]
-        steps[side] = np.array([r.steps if r.success else np.nan for r in runs])
-    return steps
+    given = {"learning_rate": rates, "args": SLOPES.args, "gtol": 1e-8, "max_steps": budget}
+    sweeps = {
+        side: jgd.sweep(SLOPES.fun, jnp.array([sign * MIDDLE]), jgd.gradient_descent, **given)
+        for side, sign in SIDES.items()
+    }
+    return {side: np.where(sweep.ends.success, sweep.steps, np.nan) for side, sweep in sweeps.items()}
 
 
 def _check_sides(report: Report, results: dict, distances: np.ndarray) -> None:

@@ -17,8 +17,8 @@ import numpy as np
 
 import jgd
 from experiments.figures import COLORS, DASHES, contours, legend, panels
-from experiments.lanes import Ends, ends, rules
 from experiments.report import Report
+from jgd.study.minima import Minima
 
 CONVERGED = jgd.Status.CONVERGED
 logistic = jgd.problems.logistic_loss
@@ -42,8 +42,8 @@ def main(quick: bool = False) -> Report:
     random = np.random.default_rng(0)
     problem = jgd.problems.breast_cancer(l2=PENALTY)
     drawn = 3 * random.standard_normal((starts, problem.n))
-    found = _ends(problem.fun, problem.args, jgd.newton(), drawn, 1e-9)
-    ends_at, values = np.asarray(found.x), np.asarray(found.value)
+    found = jgd.minimize_many(problem.fun, drawn, jgd.newton(), args=problem.args, gtol=1e-9)
+    ends_at, values = found.x, found.value
     report.same(
         "breast cancer, λ = 1: runs that end CONVERGED", starts, int(np.sum(found.status == CONVERGED))
     )
@@ -63,12 +63,8 @@ def main(quick: bool = False) -> Report:
     )
     hills = jgd.problems.himmelblau()
     scattered = random.uniform(-5, 5, (starts, 2))
-    basins = np.round(_ends(hills.fun, (), jgd.gradient_descent(0.005), scattered, 1e-8).x, 6)
-    report.same(
-        "by contrast, Himmelblau's function, not convex: ends of as many runs",
-        4,
-        len(np.unique(basins, axis=0)),
-    )
+    basins = jgd.multistart(hills.fun, scattered, method=jgd.gradient_descent(0.005))
+    report.same("by contrast, Himmelblau's function, not convex: ends of as many runs", 4, len(basins.points))
 
     X, y, _ = problem.args
     before, after = _twice(report, X[:, :2], y, 3 * random.standard_normal((starts, 3)))
@@ -113,18 +109,13 @@ def main(quick: bool = False) -> Report:
     return report
 
 
-def _ends(fun, args: tuple, method: jgd.Descent, drawn: np.ndarray, gtol: float) -> Ends:
-    objective = jgd.Objective(fun, args)
-    return ends(lambda x: (objective, method, x), jnp.asarray(drawn), rules(gtol))
-
-
 def _twice(report: Report, X: np.ndarray, y: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where runs start and end on two features, the first of them there twice, without penalty."""
     args = (X[:, [0, 1, 0]], y, 0.0)
     method = jgd.gradient_descent(1 / jgd.curvature(logistic, jnp.zeros(3), args=args).highest.value)
     once = jgd.minimize(logistic, jnp.zeros(2), method, args=(X, y, 0.0), gtol=1e-10).x
-    found = _ends(logistic, args, method, before, 1e-9)
-    after, values = np.asarray(found.x), np.asarray(found.value)
+    found = jgd.minimize_many(logistic, before, method, args=args, gtol=1e-9, max_steps=100_000)
+    after, values = found.x, found.value
     report.near(
         "a column twice, λ = 0: largest difference of two end values",
         0.0,
@@ -202,7 +193,7 @@ def _starts(
     drawn: np.ndarray,
     ends_at: np.ndarray,
     scattered: np.ndarray,
-    basins: np.ndarray,
+    basins: Minima,
     hills: jgd.problems.Problem,
 ):
     figure, (convex, other) = panels(1, 2, (11, 5.2))
@@ -210,10 +201,11 @@ def _starts(
     convex.plot(*ends_at[:, :2].T, "*", color=COLORS[4], markersize=14, label="ends")
     convex.set(xlabel="w₁ of 30 weights", ylabel="w₂", title=f"Convex: {len(drawn):,} starts, one end")
     contours(other, hills.fun, (-5.2, 5.2), (-5.2, 5.2), np.geomspace(2, 400, 9))
-    for i, x in enumerate(np.unique(basins, axis=0)):
-        mine = (basins == x).all(axis=1)
+    order = sorted(range(len(basins.points)), key=lambda i: tuple(basins.points[i].x))
+    for i, point in enumerate(order):
+        mine = basins.labels == point
         other.plot(*scattered[mine].T, "os^D"[i], color=COLORS[i], markersize=3)
-        other.plot(*x, "*", color=COLORS[i], markersize=14, markeredgecolor="black")
+        other.plot(*basins.points[point].x, "*", color=COLORS[i], markersize=14, markeredgecolor="black")
     other.set(xlabel="x", ylabel="y", title="Not convex: the start decides where a run ends")
     legend(figure, convex)
     return figure

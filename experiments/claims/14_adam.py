@@ -20,9 +20,7 @@ import optax
 
 import jgd
 from experiments.figures import COLORS, DASHES, contours, legend, panels
-from experiments.lanes import ends
 from experiments.report import Report
-from jgd.driver.stop import Stall, Steps, Stop, When
 
 NEAR = 1e-3
 ANGLES = {"aligned": 0.0, "rotated by 45°": np.pi / 4}
@@ -63,40 +61,30 @@ def main(quick: bool = False) -> Report:
     return report
 
 
-def _valley(kappa, angle):
-    """½(u² + κv²) along axes turned by the angle, and a start at distance 1 turned with them."""
-    c, s = jnp.cos(angle), jnp.sin(angle)
-    flat, steep = jnp.stack([c, s]), jnp.stack([-s, c])
-    hessian = jnp.outer(flat, flat) + kappa * jnp.outer(steep, steep)
-    return jgd.Objective(quadratic, (hessian,)), np.cos(0.3) * flat + np.sin(0.3) * steep
+def _valleys(kappas: np.ndarray, angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The Hessians of ½(u² + κv²) along turned axes, and starts at distance 1 turned with them."""
+    flat = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    steep = np.stack([-np.sin(angles), np.cos(angles)], axis=1)
+    hessians = np.einsum("ni,nj->nij", flat, flat) + np.einsum("n,ni,nj->nij", kappas, steep, steep)
+    return hessians, np.cos(0.3) * flat + np.sin(0.3) * steep
 
 
-def _adam(lane):
-    kappa, angle, rate = lane
-    objective, start = _valley(kappa, angle)
-    return objective, jgd.adam(rate), start
-
-
-def _gradient_descent(lane):
-    kappa, angle = lane
-    objective, start = _valley(kappa, angle)
-    return objective, jgd.gradient_descent(2 / (1 + kappa)), start
-
-
-def _steps(run, *axes: np.ndarray) -> np.ndarray:
-    """Steps to ‖x‖ ≤ 1e-3 over a grid of lanes, κ first; infinite where 4 κ do not suffice."""
-    lanes = np.meshgrid(*axes, indexing="ij")
-    stop = Stop((When(arrived), Steps(int(4 * axes[0].max()))), (Stall(),))
-    found = ends(run, tuple(jnp.asarray(lane.ravel()) for lane in lanes), stop)
-    there = np.asarray(found.status) == int(jgd.Status.STOPPED_BY_RULE)
-    return np.where(there, np.asarray(found.steps), np.inf).reshape(lanes[0].shape)
+def _steps(method, *axes: np.ndarray) -> np.ndarray:
+    """Steps of method(κ, angle, ...) to ‖x‖ ≤ 1e-3 over a grid; infinite where 4 κ do not suffice."""
+    grid = np.meshgrid(*axes, indexing="ij")
+    columns = [column.ravel() for column in grid]
+    hessians, starts = _valleys(*columns[:2])
+    limits = {"gtol": 0.0, "stop": arrived, "max_steps": int(4 * axes[0].max())}
+    found = jgd.minimize_many(quadratic, starts, method(*columns), args=(hessians,), args_axis=0, **limits)
+    there = found.status == jgd.Status.STOPPED_BY_RULE
+    return np.where(there, found.steps, np.inf).reshape(grid[0].shape)
 
 
 def _rotation(report: Report, quick: bool) -> None:
     kappas = np.logspace(0, 4 if quick else 5, 5 if quick else 11)
     angles, rates = np.array(list(ANGLES.values())), np.logspace(-2, 1, 13 if quick else 25)
-    adam = _steps(_adam, kappas, angles, rates).min(axis=2)
-    descent = _steps(_gradient_descent, kappas, angles)
+    adam = _steps(lambda kappa, angle, rate: jgd.adam(rate), kappas, angles, rates).min(axis=2)
+    descent = _steps(lambda kappa, angle: jgd.gradient_descent(2 / (1 + kappa)), kappas, angles)
     for i, kappa in enumerate(kappas):
         counts = {"Adam": adam[i], "gradient descent": descent[i]}
         report.rows += [
@@ -227,9 +215,9 @@ def _floor(report: Report, quick: bool) -> None:
 def _rotation_figure(kappas, adam, descent):
     figure, (plane, counts) = panels(1, 2, (10.5, 4.8))
     for i, (name, angle) in enumerate(ANGLES.items()):
-        objective, start = _valley(jnp.float64(100.0), jnp.float64(angle))
+        hessians, starts = _valleys(np.array([100.0]), np.array([angle]))
         limits = {"gtol": 0.0, "max_steps": 60, "recorder": jgd.Recorder(x=True)}
-        run = jgd.minimize(quadratic, start, jgd.adam(0.1), args=objective.args, **limits)
+        run = jgd.minimize(quadratic, starts[0], jgd.adam(0.1), args=(hessians[0],), **limits)
         back = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
         path = run.history["x"] @ back.T
         plane.plot(*path.T, "os"[i] + "-", color=COLORS[i], markersize=3, linewidth=1)

@@ -31,7 +31,6 @@ import numpy as np
 import jgd
 from experiments.figures import COLORS, DASHES, legend, mark, panels
 from experiments.report import Report
-from jgd.driver.stop import Steps, Stop
 
 RHO = 1 + 2**0.5
 SILVER = jgd.gradient_descent(jgd.silver(1.0))
@@ -100,16 +99,10 @@ def main(quick: bool = False) -> Report:
     return report
 
 
-@jax.jit
-def _ends(method, steps, thresholds):
+def _ends(method, steps: int, thresholds: np.ndarray) -> np.ndarray:
     """f after the steps on Huber's function with each of the thresholds, from x = 1."""
-
-    def end(threshold):
-        objective, stop = jgd.Objective(huber, (threshold,)), Stop((Steps(steps),), ())
-        program = jgd.Program(objective, method, stop, recorder=None)
-        return jgd.solve(program, jnp.float64(1.0)).motion.point.value
-
-    return jax.vmap(end)(thresholds)
+    given = {"args": (thresholds,), "args_axis": 0, "gtol": 0.0, "max_steps": steps}
+    return jgd.minimize_many(huber, np.ones_like(thresholds), method, **given).value
 
 
 def value(method, steps: int, threshold: float) -> float:
@@ -146,8 +139,8 @@ def _constant(report: Report, quick: bool) -> None:
     rates = np.linspace(0.09, 0.198, 28 if quick else 55)
     h = np.linspace(1.0, 1.98, 50 if quick else 99)
     factors = np.array([_factor(rate, 10.0) for rate in rates])
-    short = np.array([value(jgd.gradient_descent(one), 10, 1 / (20 * one + 1)) for one in h])
-    long = np.array([value(jgd.gradient_descent(one), 10, PARABOLA) for one in h])
+    short = _ends(jgd.gradient_descent(h), 10, 1 / (20 * h + 1))
+    long = _ends(jgd.gradient_descent(h), 10, np.full_like(h, PARABOLA))
     worst, fine = np.maximum(short, long), np.linspace(1.0, 2.0, 100_001)
     meet = fine[np.argmin(np.maximum(1 / (40 * fine + 2), 0.5 * (1 - fine) ** 20))]
     for name, best, tried, f in (
