@@ -7,7 +7,7 @@ import pytest
 
 import jgd
 from jgd import stop
-from jgd.batch import Batch, _room, kept
+from jgd.batch import COLUMNS, Batch, _room, kept
 from jgd.core.kernel import HELD
 from jgd.core.status import Status
 from jgd.driver.lanes import side_by_side
@@ -86,7 +86,7 @@ def batch(n: int, own: int, recorder: jgd.Recorder | None = None) -> Batch:
 @pytest.mark.parametrize("width", [1, 4096])
 def test_as_many_problems_are_on_a_device_as_there_is_room_for(width, n, own, recorder):
     """One after another: no array has more than HELD entries; in lanes: all take a quarter of a GB."""
-    rows = 0 if recorder is None else 65 * max(16, n * recorder.x)
+    rows = 0 if recorder is None else 65 * max(COLUMNS, n * recorder.x)
     entries = [own, n, n, 5, rows]
     room = _room(batch(n, own, recorder), 10**6, width)
     assert room & (room - 1) == 0
