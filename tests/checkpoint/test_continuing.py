@@ -221,7 +221,7 @@ def test_many_runs_go_on_with_those_that_are_left(tmp_path):
 
 
 def test_many_runs_that_are_handed_over_too(tmp_path, handed_over):
-    check_many(tmp_path)
+    check_many(tmp_path, recorder=jgd.Recorder(4))
 
 
 @pytest.mark.slow

@@ -124,6 +124,15 @@ def test_a_method_that_fails_is_followed_by_the_next(monkeypatch):
     assert "chosen" not in str(result)
 
 
+def test_a_method_that_takes_over_has_all_steps_that_are_left(monkeypatch):
+    made = Stage(jgd.lbfgs(), 10, "chosen"), Stage(jgd.trust_region(), 2, "it knows more")
+    last = Stage(jgd.newton(), None, "it is the last")
+    monkeypatch.setattr("jgd.prepare.stages", lambda n, squares, structured: (*made, last))
+    result = jgd.minimize(rosenbrock, np.array([-1.2, 1.0, -1.2, 1.0]))
+    assert result.success
+    assert (result.method, result.steps > 12) == ("trust_region", True)
+
+
 def test_the_last_method_has_all_steps_that_are_left():
     for n in (2, 1000):
         assert len(stages(n, squares=True)) == (3 if n <= DENSE else 2)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import jgd
-from jgd import Status, chunks, progress
+from jgd import Status, batch, chunks, progress
 from tests.driver.functions import rosenbrock
 
 STARTS = np.random.default_rng(0).uniform(-2, 2, (600, 2))
@@ -44,6 +44,16 @@ def test_a_watched_course_leads_where_one_that_is_not_does(whole, capsys):
     assert ends.executed == whole.executed
 
 
+def test_one_that_is_not_watched_is_one_call(whole, monkeypatch):
+    calls = []
+    solved = batch._solved
+    monkeypatch.setattr(batch, "_solved", lambda piece: calls.append(1) or solved(piece))
+    monkeypatch.setattr(chunks, "SECONDS", 1e-9)
+    ends = jgd.minimize_many(rosenbrock, STARTS, NEWTON)
+    assert calls == [1]
+    assert check_first_ones(ends, whole, None) == 600
+
+
 def test_a_limit_of_time_lets_no_further_run_begin(whole, monkeypatch):
     monkeypatch.setattr(chunks, "SECONDS", 1e-9)
     ends = jgd.minimize_many(rosenbrock, STARTS, NEWTON, time_limit=1e-9, recorder=jgd.Recorder(4))
@@ -75,23 +85,28 @@ def test_a_signal_does_so_too_and_the_handlers_come_back(whole, monkeypatch, num
     assert count == 5
 
 
-def test_runs_that_another_method_was_to_go_on_with_are_cut_short_too(monkeypatch):
+@pytest.mark.parametrize("looks", [9, 23])
+def test_runs_that_another_method_was_to_go_on_with_are_cut_short_too(looks, monkeypatch):
+    """In the midst of the first method's runs, and of those of the second."""
     made = (jgd.methods.default.Stage(jgd.newton(), 3, "chosen"),)
     made += (jgd.methods.default.Stage(jgd.lbfgs(), None, "it goes on"),)
     monkeypatch.setattr("jgd.prepare.stages", lambda *_: made)
     whole = jgd.minimize_many(rosenbrock, STARTS[:8])
     assert len(whole.parts) == 2
-    clock = iter([*[0.0] * 23, *[9e9] * 100])
+    clock = iter([*[0.0] * looks, *[9e9] * 100])
     monkeypatch.setattr(chunks, "SECONDS", 1e-9)
     monkeypatch.setattr("jgd.course.perf_counter", lambda: next(clock))
     ends = jgd.minimize_many(rosenbrock, STARTS[:8], time_limit=1.0)
-    left = whole.parts[1].rows
     cut = ~ends.made
-    assert 0 < cut.sum() < len(left)
-    assert set(np.flatnonzero(cut)) < set(left)
-    np.testing.assert_array_equal(ends.steps[cut], 3)
     np.testing.assert_array_equal(ends.value[~cut], whole.value[~cut])
-    assert np.isfinite(ends.value).all()
+    assert set(np.flatnonzero(cut)) <= set(whole.parts[1].rows)
+    if looks == 9:
+        assert cut.all()
+        assert ends.steps.tolist() == [3] * 5 + [0] * 3
+    else:
+        assert 0 < cut.sum() < 8
+        np.testing.assert_array_equal(ends.steps[cut], 3)
+    np.testing.assert_array_equal(np.isfinite(ends.value), ends.steps > 0)
 
 
 LINE = re.compile(r"(newton|ended)  runs [\d,]+ of 600  600 CONVERGED  [\d,.e+]+ runs/s  0:\d\d")
