@@ -63,8 +63,11 @@ def test_the_methods_that_follow_go_on_within_what_is_left(name):
         counted = work | {"values": work["values"] + again, "grads": work["grads"] + again}
         assert work_at(ends, run) == counted, "each method evaluates the point where it begins"
     assert ends.executed == ends.steps.sum()
-    told = [line.split()[2] for line in str(ends).splitlines() if "handed over" in line]
-    assert told == [str(count) for count in (6 - followed[0], followed[2]) if count]
+    told = [line.split(maxsplit=2)[2] for line in str(ends).splitlines() if "handed over" in line]
+    numbers = {"trust_region": 6 - followed[0], "lbfgs": followed[2]}
+    assert told == [
+        f"{count} {'run' if count == 1 else 'runs'} to {name}" for name, count in numbers.items() if count
+    ]
 
 
 def test_a_budget_of_evaluations_is_that_of_all_methods():
