@@ -231,8 +231,8 @@ def _compared(report: Report, race: Race, tracks: dict, needed: dict, costs: dic
         "A stochastic step is n times cheaper, so stochastic gradient descent is faster.",
         "it is far ahead to a coarse answer, and at a constant rate never gets to a fine one.",
         f"to 0.1: {to[1][0]:.2g} passes over the data with B = 1, {to[n][0]:.3g} with all; to 1e-8: "
-        f"{to[n][-1]:.0f} with all, while with B = 1 the lowest of 4 floors is {lowest[1]:.1g}, with B = 64 "
-        f"{lowest[64]:.1g}",
+        f"{to[n][-1]:.0f} with all, while the second halves of the runs are at {lowest[1]:.1g} with B = 1 "
+        f"and at {lowest[64]:.1g} with B = 64, in the median, at the best of 4 rates",
         bool(to[1][0] < to[n][0] and to[n][-1] < np.inf == to[1][-1] == to[64][-1]),
     )
     report.at_least(
