@@ -76,7 +76,7 @@ def _steps(method, *axes: np.ndarray) -> np.ndarray:
     hessians, starts = _valleys(*columns[:2])
     limits = {"gtol": 0.0, "stop": arrived, "max_steps": int(4 * axes[0].max())}
     found = jgd.minimize_many(quadratic, starts, method(*columns), args=(hessians,), args_axis=0, **limits)
-    there = found.status == jgd.Status.STOPPED_BY_RULE
+    there = found.success | (found.status == jgd.Status.STOPPED_BY_RULE)
     return np.where(there, found.steps, np.inf).reshape(grid[0].shape)
 
 
