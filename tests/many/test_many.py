@@ -150,6 +150,18 @@ def test_the_best_point_is_where_the_best_value_was(lanes):
     assert ends.best_x[4] == pytest.approx(np.asarray(single.best_x), rel=1e-9)
 
 
+def chain(x):
+    return jnp.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+
+def test_the_best_point_of_a_lane_is_where_its_best_value_was():
+    """Made again alone, such a run takes other steps: what is rounded in another order is another number."""
+    starts = np.random.default_rng(0).uniform(-2, 2, (24, 20))
+    ends = jgd.minimize_many(chain, starts, jgd.adam(0.5), max_steps=75, lanes=LANES)
+    assert (ends.best_value < ends.value).sum() > 5
+    assert np.asarray(jax.vmap(chain)(ends.best_x)) == pytest.approx(ends.best_value, rel=1e-12)
+
+
 @pytest.mark.parametrize("lanes", [1, LANES])
 def test_every_run_has_its_history(lanes):
     """More steps than rows, so that later ones stand where earlier ones did."""
