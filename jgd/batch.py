@@ -131,7 +131,7 @@ def solved(batch: Batch, lanes: int | None, limit: int | None = None) -> tuple[E
     width = LANES.get(jax.default_backend(), 1) if lanes is None else lanes
     devices, own = mesh().size, batch.own
     room = _room(batch, -(-batch.count // devices), width)
-    found, executed = [], 0
+    found, executed = None, 0
     for start in range(0, batch.count, room * devices):
         size = min(room * devices, batch.count - start)
         counts = (size // devices + (np.arange(devices) < size % devices)).astype(np.int32)
@@ -141,9 +141,17 @@ def solved(batch: Batch, lanes: int | None, limit: int | None = None) -> tuple[E
         queue = Queue(program, x0, np.int32(MOST if limit is None else limit), own, kept)
         ends, rounds = jax.device_get(_solved(Piece(queue, counts, width)))
         there = (np.arange(room) < counts[:, None]).ravel()
-        found.append(jax.tree.map(lambda leaf, there=there: leaf[there], ends))
+        found = _blank(ends, batch.count) if found is None else found
+        for all, new in zip(jax.tree.leaves(found), jax.tree.leaves(ends), strict=True):
+            all[start : start + size] = new[there]
         executed += int(ends.steps[there].sum()) if width == 1 else int(rounds.sum()) * width
-    return jax.tree.map(lambda *parts: np.concatenate(parts), *found), executed
+    assert found is not None
+    return found, executed
+
+
+def _blank(ends: End, count: int) -> End:
+    """Ends for so many problems, to be filled in: pieces put together would be there twice."""
+    return jax.tree.map(lambda leaf: np.empty((count, *leaf.shape[1:]), leaf.dtype), ends)
 
 
 def _room(batch: Batch, share: int, width: int) -> int:
