@@ -132,8 +132,11 @@ class Ends:
     def history(self, run: int) -> dict[str, np.ndarray]:
         """The recorded rows of a run by column; empty if nothing was recorded.
 
-        Of a run that another method went on with they are those of that method.
+        Of a run that another method went on with they are those of that method. Raises ValueError for a run
+        that there is not.
         """
+        if not 0 <= run < self.count:
+            raise ValueError(f"run must be a whole number from 0 to {self.count - 1:,}, got {run}.")
         part = next(part for part in reversed(self.parts) if run in part.rows)
         if part.end.history is None:
             return {}
