@@ -171,12 +171,20 @@ def _put(kept: Any, rows: np.ndarray, new: Any) -> None:
 
 
 def _to_best(part: Part, rows: np.ndarray) -> Any:
-    """Where these runs saw their lowest values: each is run again, to that value."""
-    batch = part.batch.pick(rows)
+    """Where these runs saw their lowest values: each is run again, to that value.
+
+    Should one not come by that value again to the last bit, they are run a third time, to the lowest values
+    they did come by.
+    """
+    batch, targets = part.batch.pick(rows), part.end.best_value[rows]
     program, x0 = batch.many
-    stop = with_numbers(program.stop, {"target": part.end.best_value[rows]})
-    program = dataclasses.replace(program, stop=stop)
-    return solved(dataclasses.replace(batch, many=(program, x0)), 1)[0].x
+    while True:
+        stop = with_numbers(program.stop, {"target": targets})
+        many = (dataclasses.replace(program, stop=stop), x0)
+        end, _ = solved(dataclasses.replace(batch, many=many), 1)
+        if (end.value <= targets).all():
+            return end.x
+        targets = end.best_value
 
 
 def _summary(ends: Ends) -> list[str]:

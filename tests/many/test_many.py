@@ -150,6 +150,15 @@ def test_the_best_point_is_where_the_best_value_was(lanes):
     assert ends.best_x[4] == pytest.approx(np.asarray(single.best_x), rel=1e-9)
 
 
+def test_a_best_value_that_is_not_met_again_to_the_last_bit():
+    made, options = jgd.adam(0.5), {"max_steps": 60, "recorder": RECORDED["adam"]}
+    ends = jgd.minimize_many(FUN, STARTS, made, args=ARGS, lanes=1, **options)
+    [part] = ends.parts
+    lower = dataclasses.replace(part.end, best_value=np.nextafter(part.end.best_value, -np.inf))
+    other = jgd.Ends([dataclasses.replace(part, end=lower)], ends.tolerances, ends.seconds)
+    assert (other.best_x == ends.best_x).all()
+
+
 def chain(x):
     return jnp.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
 
