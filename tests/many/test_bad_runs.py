@@ -86,10 +86,10 @@ def test_one_lane_at_its_step_limit_does_not_raise_for_the_batch(lanes):
     assert "MAX_STEPS                3   100 steps" in str(ends)
 
 
-@pytest.mark.parametrize("ftol", [1e-3, 1e-6])
-def test_a_lane_whose_run_has_stalled_waits(ftol):
+@pytest.mark.parametrize("tolerance", [{"ftol": 1e-3}, {"ftol": 1e-6}, {"xtol": 1e-4}])
+def test_a_lane_whose_run_has_stalled_waits(tolerance):
     """The check that ended it is not made again: the lane would go on."""
-    options = OPTIONS | {"gtol": 0.0, "ftol": ftol}
+    options = OPTIONS | {"gtol": 0.0} | tolerance
     one, other = (
         jgd.minimize_many(KNOWN.fun, STARTS, jgd.gradient_descent(RATES), lanes=lanes, **options)
         for lanes in (1, LANES)
@@ -98,3 +98,7 @@ def test_a_lane_whose_run_has_stalled_waits(ftol):
     assert (other.status == one.status).all()
     assert (other.steps == one.steps).all()
     assert len(set(one.steps)) > 5
+    for run in (0, 16):
+        made = jgd.gradient_descent(float(RATES[run]))
+        single = jgd.minimize(KNOWN.fun, STARTS[run], made, **options)
+        assert (single.status, single.steps) == (Status.STALLED, one.steps[run])

@@ -1,5 +1,6 @@
 """Where the default method gives way another one goes on, for each run as `minimize` does for one."""
 
+import itertools
 from collections import Counter
 
 import jax.numpy as jnp
@@ -87,3 +88,19 @@ def test_each_run_keeps_its_own_tolerance_and_target():
         assert found[run] == (single.status, single.steps)
     assert [part.rows.tolist() for part in ends.parts] == [list(range(6)), [1, 3, 5], [1]]
     assert found[5][0] == found[3][0] == Status.TARGET_REACHED
+
+
+def test_what_the_gradient_is_held_against_is_that_of_the_start():
+    """The tolerance of the whole run becomes the following method's gtol, and its grtol nothing."""
+    gtol = np.geomspace(1e-2, 1e-6, 6)
+    given = {"args": (KINDS,), "args_axis": 0, "max_evaluations": 10**6, "lanes": 1}
+    ends = jgd.minimize_many(FIT, STARTS, gtol=gtol, grtol=1e-4, **given)
+    assert len(ends.parts) == 3
+    for before, after in itertools.pairwise(ends.parts):
+        left = np.flatnonzero(np.isin(before.rows, after.rows))
+        (old, _), (new, starts) = before.batch.many, after.batch.many
+        test, following = old.stop.tests[0], new.stop.tests[0]
+        tolerance = test.gtol[left] + test.grtol[left] * before.end.first_grad_norm[left]
+        assert following.gtol == pytest.approx(tolerance, rel=1e-12)
+        assert not following.grtol.any()
+        assert (starts == before.end.x[left]).all()
