@@ -23,7 +23,7 @@ BAD = {
         "gtol must be one number or one for each of 24 runs",
     ),
     "negative gtol": (
-        lambda: jgd.minimize_many(FUN, STARTS, args=ARGS, gtol=-np.ones(24)),
+        lambda: jgd.minimize_many(FUN, STARTS, args=ARGS, gtol=np.linspace(1, -1, 24)),
         "gtol must be non-negative",
     ),
     "axis": (

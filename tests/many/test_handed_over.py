@@ -39,7 +39,6 @@ def both(**options):
 LIMITS = {
     "none": ({}, {"CONVERGED": 4, "SEARCH_FAILED": 2}),
     "steps": ({"max_steps": 120}, {"CONVERGED": 3, "MAX_STEPS": 3}),
-    "steps of the last method": ({"max_steps": 280}, {"CONVERGED": 3, "SEARCH_FAILED": 1, "MAX_STEPS": 2}),
     "gtol": ({"gtol": 1e-3, "grtol": 0.0}, {"CONVERGED": 4, "SEARCH_FAILED": 2}),
     "grtol": ({"gtol": 1e-300, "grtol": 1e-4}, {"CONVERGED": 4, "SEARCH_FAILED": 2}),
     "target": ({"target": 1e-5}, {"TARGET_REACHED": 4, "CONVERGED": 2}),
@@ -63,8 +62,11 @@ def test_the_methods_that_follow_go_on_within_what_is_left(name):
         counted = work | {"values": work["values"] + again, "grads": work["grads"] + again}
         assert work_at(ends, run) == counted, "each method evaluates the point where it begins"
     assert ends.executed == ends.steps.sum()
-    told = [line.split()[2] for line in str(ends).splitlines() if "handed over" in line]
-    assert told == [str(count) for count in (6 - followed[0], followed[2]) if count]
+    told = [line.split(maxsplit=2)[2] for line in str(ends).splitlines() if "handed over" in line]
+    numbers = {"trust_region": 6 - followed[0], "lbfgs": followed[2]}
+    assert told == [
+        f"{count} {'run' if count == 1 else 'runs'} to {name}" for name, count in numbers.items() if count
+    ]
 
 
 def test_a_budget_of_evaluations_is_that_of_all_methods():
@@ -90,8 +92,8 @@ def test_each_run_keeps_its_own_tolerance_and_target():
     assert found[5][0] == found[3][0] == Status.TARGET_REACHED
 
 
-def test_what_the_gradient_is_held_against_is_that_of_the_start():
-    """The tolerance of the whole run becomes the following method's gtol, and its grtol nothing."""
+def test_what_is_left_for_the_method_that_follows():
+    """The tolerance of the whole run becomes its gtol, and what was not used of both budgets its budgets."""
     gtol = np.geomspace(1e-2, 1e-6, 6)
     given = {"args": (KINDS,), "args_axis": 0, "max_evaluations": 10**6, "lanes": 1}
     ends = jgd.minimize_many(FIT, STARTS, gtol=gtol, grtol=1e-4, **given)
@@ -99,8 +101,11 @@ def test_what_the_gradient_is_held_against_is_that_of_the_start():
     for before, after in itertools.pairwise(ends.parts):
         left = np.flatnonzero(np.isin(before.rows, after.rows))
         (old, _), (new, starts) = before.batch.many, after.batch.many
-        test, following = old.stop.tests[0], new.stop.tests[0]
-        tolerance = test.gtol[left] + test.grtol[left] * before.end.first_grad_norm[left]
+        gradient, *_, evaluations, steps = old.stop.tests
+        following, *_, fewer_evaluations, fewer_steps = new.stop.tests
+        tolerance = gradient.gtol[left] + gradient.grtol[left] * before.end.first_grad_norm[left]
         assert following.gtol == pytest.approx(tolerance, rel=1e-12)
         assert not following.grtol.any()
+        assert (fewer_steps.limit == steps.limit[left] - before.end.steps[left]).all()
+        assert (fewer_evaluations.limit == evaluations.limit[left] - before.end.counts[left, 0]).all()
         assert (starts == before.end.x[left]).all()
