@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
@@ -143,7 +143,7 @@ def pieces(
     Runs of more than `limit` steps are left unfinished, with the status RUNNING. A piece is to take so many
     seconds; the first ones are small, to find out.
     """
-    width = LANES.get(jax.default_backend(), 1) if lanes is None else lanes
+    width = _width(lanes)
     devices, own = mesh().size, batch.own
     room = _room(batch, -(-batch.count // devices), width)
     wanted = batch.count if seconds == math.inf else devices * width
@@ -168,19 +168,34 @@ def pieces(
 
 def solved(batch: Batch, lanes: int | None, limit: int | None = None) -> tuple[End, int]:
     """The ends of all problems, and how many steps were executed."""
-    found, executed = zip(*pieces(batch, lanes, limit), strict=True)
-    return joined(found), sum(executed)
+    found, done, executed = None, 0, 0
+    for ends, steps in pieces(batch, lanes, limit):
+        found = written(found, ends, done, batch.count)
+        done, executed = done + len(ends.status), executed + steps
+    assert found is not None
+    return found, executed
 
 
-def joined(found: Sequence[End]) -> End:
-    """The ends of several pieces in one."""
-    return jax.tree.map(lambda *parts: np.concatenate(parts), *found)
+def written(found: End | None, ends: End, first: int, count: int) -> End:
+    """The ends of so many problems, those of a piece in their place: they stay there, none is twice."""
+    if found is None:
+        kept: End = jax.tree.map(lambda leaf: np.empty((count, *leaf.shape[1:]), leaf.dtype), ends)
+        return written(kept, ends, first, count)
+    for all, new in zip(jax.tree.leaves(found), jax.tree.leaves(ends), strict=True):
+        all[first : first + len(new)] = new
+    return found
 
 
-def ends_like(problem: tuple[Program, Any], count: int) -> End:
+def ends_like(problem: tuple[Program, Any], lanes: int | None, count: int) -> End:
     """Shapes and dtypes of the ends of so many runs of a problem's kind."""
     one = jax.eval_shape(lambda program, x0: kept(program, solve(program, x0)), *problem)
+    one = one if _width(lanes) == 1 else dataclasses.replace(one, best_x=one.x)
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((count, *leaf.shape), leaf.dtype), one)
+
+
+def _width(lanes: int | None) -> int:
+    """How many runs go side by side."""
+    return LANES.get(jax.default_backend(), 1) if lanes is None else lanes
 
 
 def _room(batch: Batch, share: int, width: int) -> int:

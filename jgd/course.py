@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from jgd import chunks
-from jgd.batch import Batch, ends_like, joined, pieces
+from jgd.batch import Batch, ends_like, pieces, written
 from jgd.checkpoint.digest import contents, digest_of_json
 from jgd.checkpoint.fingerprint import check_same, fingerprint
 from jgd.checkpoint.keeper import Keeper
@@ -58,14 +58,16 @@ class Course:
         self,
         batch: Batch,
         stages: tuple[Stage, ...],
+        lanes: int | None,
         progress: bool,
         time_limit: float,
         folder: Any,
         every: float,
     ) -> None:
         self.cut: Status | None = None
+        self._lanes = lanes
         self._began, self._limit = perf_counter(), time_limit
-        self._found: list[tuple[list[End], int]] = []
+        self._found: list[tuple[End | None, int]] = []
         self._keeper: Keeper | None = None
         self._progress: Progress | None = None
         self._interrupts: Interrupts | None = None
@@ -86,38 +88,40 @@ class Course:
     def __exit__(self, *error: Any) -> None:
         self._opened.__exit__(*error)
 
-    def ran(self, turn: int, batch: Batch, lanes: int | None, stage: Stage) -> tuple[End, int]:
+    def ran(self, turn: int, batch: Batch, stage: Stage) -> tuple[End, int]:
         """The ends of the problems that were run, the first so many, and how many steps were executed.
 
         `turn` counts the methods that had their turn before.
         """
         if turn == len(self._found):
-            self._found.append(([], 0))
-        found, executed = self._found[turn]
-        done = sum(len(end.status) for end in found)
+            self._found.append((None, 0))
+        before, executed = self._found[turn]
+        found, done = None, 0
+        if before is not None:
+            found, done = written(None, before, 0, batch.count), len(before.status)
         seconds = math.inf if self._interrupts is None else chunks.SECONDS
-        for end, steps in pieces(batch, lanes, stage.steps, done, seconds) if self.cut is None else ():
-            found.append(end)
-            executed += steps
-            self._found[turn] = found, executed
-            self._look(method_name(stage.method), batch.count, found)
+        for ends, steps in pieces(batch, self._lanes, stage.steps, done, seconds) if self.cut is None else ():
+            found = written(found, ends, done, batch.count)
+            done, executed = done + len(ends.status), executed + steps
+            self._found[turn] = _first(found, done), executed
+            self._look(method_name(stage.method), batch.count, np.asarray(found.status)[:done])
             if self.cut is not None:
                 break
-        if not found:
-            none = ends_like(batch.one, 0)
-            found = [jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), none)]
-        return joined(found), executed
+        if found is None:
+            none = ends_like(batch.one, self._lanes, 0)
+            found = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), none)
+        return _first(found, done), executed
 
     def finish(self, status: np.ndarray) -> None:
         """Say how all runs ended, and save that."""
         name = "ended" if self.cut is None else self.cut.name
         self._show(name, len(status), status[status != self.cut], ended=True)
 
-    def _look(self, method: str, count: int, found: list[End]) -> None:
+    def _look(self, method: str, count: int, status: np.ndarray) -> None:
         """Show where the runs are, save it, and see whether to cut them short."""
         if self._interrupts is None:
             return
-        self._show(method, count, np.concatenate([end.status for end in found]))
+        self._show(method, count, status)
         if perf_counter() - self._began >= self._limit:
             self.cut = Status.TIME_LIMIT
         if self._interrupts.heard:
@@ -133,12 +137,12 @@ class Course:
 
     def _save(self) -> None:
         assert self._keeper is not None
-        self._found = [([joined(found)], executed) for found, executed in self._found if found]
-        ends = [found[0] for found, _ in self._found]
+        made = [(found, executed) for found, executed in self._found if found is not None]
+        ends = [found for found, _ in made]
         facts = {
             "run": self._told,
             "done": [len(end.status) for end in ends],
-            "executed": [executed for _, executed in self._found],
+            "executed": [executed for _, executed in made],
         }
         self._keeper.store.save(sum(facts["done"]), ends, facts)
 
@@ -150,14 +154,17 @@ class Course:
         def expected(facts: dict[str, Any]) -> list[End]:
             check_same(facts["run"], self._told, store.folder)
             of = zip(stages, facts["done"], strict=False)
-            return [
-                ends_like((dataclasses.replace(program, method=stage.method), x), done) for stage, done in of
-            ]
+            one = [((dataclasses.replace(program, method=stage.method), x), done) for stage, done in of]
+            return [ends_like(problem, self._lanes, done) for problem, done in one]
 
         found = store.restore(expected)
         if found is not None:
-            ends = jax.device_get(found.tree)
-            self._found = [([end], n) for end, n in zip(ends, found.facts["executed"], strict=True)]
+            self._found = list(zip(jax.device_get(found.tree), found.facts["executed"], strict=True))
+
+
+def _first(found: End, done: int) -> End:
+    """The ends of the first so many."""
+    return jax.tree.map(lambda leaf: leaf[:done], found)
 
 
 def _told(batch: Batch) -> dict[str, str]:

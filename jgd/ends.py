@@ -137,8 +137,11 @@ class Ends:
     def history(self, run: int) -> dict[str, np.ndarray]:
         """The recorded rows of a run by column; empty if nothing was recorded.
 
-        Of a run that another method went on with they are those of that method.
+        Of a run that another method went on with they are those of that method. Raises ValueError for a run
+        that there is not.
         """
+        if not 0 <= run < self.count:
+            raise ValueError(f"run must be a whole number from 0 to {self.count - 1:,}, got {run}.")
         part = next(part for part in reversed(self.parts) if run in part.rows)
         if part.end.history is None:
             return {}
@@ -173,12 +176,20 @@ def _put(kept: Any, rows: np.ndarray, new: Any) -> None:
 
 
 def _to_best(part: Part, rows: np.ndarray) -> Any:
-    """Where these runs saw their lowest values: each is run again, to that value."""
-    batch = part.batch.pick(rows)
+    """Where these runs saw their lowest values: each is run again, to that value.
+
+    Should one not come by that value again to the last bit, they are run a third time, to the lowest values
+    they did come by.
+    """
+    batch, targets = part.batch.pick(rows), part.end.best_value[rows]
     program, x0 = batch.many
-    stop = with_numbers(program.stop, {"target": part.end.best_value[rows]})
-    program = dataclasses.replace(program, stop=stop)
-    return solved(dataclasses.replace(batch, many=(program, x0)), 1)[0].x
+    while True:
+        stop = with_numbers(program.stop, {"target": targets})
+        many = (dataclasses.replace(program, stop=stop), x0)
+        end, _ = solved(dataclasses.replace(batch, many=many), 1)
+        if (end.value <= targets).all():
+            return end.x
+        targets = end.best_value
 
 
 def _summary(ends: Ends) -> list[str]:

@@ -3,13 +3,14 @@
 import dataclasses
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.batch import Batch, ends_like, joined
+from jgd.batch import Batch, written
 from jgd.checkpoint.keeper import EVERY
 from jgd.chunks import limit_of
 from jgd.clock import compile_seconds
@@ -127,21 +128,20 @@ def minimize_many(
         count,
     )
     width = 1 if not objective.fixed else width
-    with Course(batch, stages, progress, limit, checkpoint, every) as course:
-        parts = _by_stages(course, batch, stages, own, width)
+    with Course(batch, stages, width, progress, limit, checkpoint, every) as course:
+        parts = _by_stages(course, batch, stages, own)
         ends = Ends(parts, told, (0.0, 0.0))
         course.finish(ends.status)
     elapsed, compiling = time.perf_counter() - began, compile_seconds(began)
     return dataclasses.replace(ends, seconds=(compiling, elapsed - compiling))
 
 
-def _by_stages(
-    course: Course, batch: Batch, stages: tuple[Stage, ...], own: dict[str, Any], lanes: int | None
-) -> list[Part]:
+def _by_stages(course: Course, batch: Batch, stages: tuple[Stage, ...], own: dict[str, Any]) -> list[Part]:
     """The runs, and those that another method went on with where the default one gave way."""
-    end, executed = course.ran(0, batch, lanes, stages[0])
+    end, executed = course.ran(0, batch, stages[0])
     if course.cut is not None:
-        end = joined([end, _not_begun(batch, len(end.status), course.cut)])
+        found, left = written(None, end, 0, batch.count), _not_begun(batch, end, course.cut)
+        end = written(found, left, len(end.status), batch.count)
     parts = [Part(batch, np.arange(batch.count), end, executed, stages[0])]
     for turn, stage in enumerate(stages[1:], 1):
         left = np.flatnonzero(np.isin(end.status, GIVES_WAY))
@@ -149,27 +149,32 @@ def _by_stages(
             break
         rows, gone = parts[-1].rows[left], jax.tree.map(lambda leaf, left=left: leaf[left], end)
         batch, own = _following(batch, left, gone, own, stage)
-        before, (end, executed) = end, course.ran(turn, batch, lanes, stage._replace(steps=None))
+        before, (end, executed) = end, course.ran(turn, batch, stage._replace(steps=None))
         done = len(end.status)
         if course.cut is not None:
-            before.status[left[done:]] = course.cut
+            status = before.status.copy()  # what was saved of it stays
+            status[left[done:]] = course.cut
+            parts[-1] = dataclasses.replace(parts[-1], end=dataclasses.replace(before, status=status))
         parts.append(Part(batch.pick(np.arange(done)), rows[:done], end, executed, stage))
     return parts
 
 
-def _not_begun(batch: Batch, done: int, status: Status) -> End:
-    """The ends of the runs that were not made: they stay at their starts."""
-    like, x = ends_like(batch.one, batch.count - done), jax.tree.map(lambda leaf: leaf[done:], batch.many[1])
+def _not_begun(batch: Batch, end: End, status: Status) -> End:
+    """The ends of the runs after those of `end`, which were not made: they stay at their starts."""
+    done = len(end.status)
+    count = batch.count - done
 
-    def unknown(leaf: jax.ShapeDtypeStruct) -> np.ndarray:
-        return np.full(leaf.shape, np.nan if jnp.issubdtype(leaf.dtype, jnp.floating) else 0, leaf.dtype)
+    def filled(leaf: np.ndarray, integer: int) -> np.ndarray:
+        empty = np.nan if jnp.issubdtype(leaf.dtype, jnp.floating) else integer
+        return np.full((count, *leaf.shape[1:]), empty, leaf.dtype)
 
+    x = jax.tree.map(lambda leaf: leaf[done:], batch.many[1])
     return dataclasses.replace(
-        jax.tree.map(unknown, like),
+        jax.tree.map(partial(filled, integer=0), end),
         x=x,
-        best_x=like.best_x and x,
-        status=np.full(batch.count - done, status, np.int32),
-        history=jax.tree.map(lambda leaf: np.full(leaf.shape, -1, leaf.dtype), like.history),
+        best_x=None if end.best_x is None else x,
+        status=np.full(count, status, np.int32),
+        history=jax.tree.map(partial(filled, integer=-1), end.history),
     )
 
 

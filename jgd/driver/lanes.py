@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jgd.core import tree
 from jgd.core.record import record
 from jgd.core.status import Status
 from jgd.driver.carry import Carry, Program
@@ -28,6 +29,7 @@ WAITING = 16
 class Lanes:
     """The state of many runs: which problem is in which lane (-1: none), its own leaves and its carry.
 
+    `best` is where each lane saw its lowest value: made again in other company, a run may not come by it.
     `next` is the problem that a lane takes next, `rounds` how often all lanes stepped, `ends` what is
     known of the problems, in their order.
     """
@@ -35,6 +37,7 @@ class Lanes:
     which: jax.Array
     own: list[jax.Array]
     carries: Carry
+    best: Any
     next: jax.Array
     rounds: jax.Array
     ends: End
@@ -84,7 +87,6 @@ def _stepped(queue: Queue, own: list[jax.Array], start: Carry) -> Carry:
         carry,
         motion=steps.complete(carry.motion),
         status=jnp.where(runs, status, start.status).astype(jnp.int32),
-        discarded=jnp.where(runs, carry.discarded, start.discarded),
     )
 
 
@@ -94,7 +96,9 @@ def empty(queue: Queue, width: int) -> Lanes:
     carry = jax.eval_shape(partial(_opened, queue), first)
     carries, own = jax.tree.map(lambda leaf: jnp.zeros((width, *leaf.shape), leaf.dtype), (carry, first))
     zero = jnp.zeros((), jnp.int32)
-    return Lanes(jnp.full(width, -1, jnp.int32), own, carries, zero, zero, queue.blank())
+    best, ends = carries.motion.point.x, queue.blank()
+    ends = dataclasses.replace(ends, best_x=ends.x)
+    return Lanes(jnp.full(width, -1, jnp.int32), own, carries, best, zero, zero, ends)
 
 
 def _refilled(queue: Queue, state: Lanes, count: jax.Array) -> Lanes:
@@ -110,18 +114,20 @@ def _refilled(queue: Queue, state: Lanes, count: jax.Array) -> Lanes:
 
         return jax.tree.map(set_rows, kept, new)
 
-    def end(own: list[jax.Array], carry: Carry) -> End:
-        return queue.kept(queue.problem(own)[0], carry)
+    def end(own: list[jax.Array], carry: Carry, best: Any) -> End:
+        return dataclasses.replace(queue.kept(queue.problem(own)[0], carry), best_x=best)
 
-    own, carries = jax.tree.map(lambda leaf: leaf[chosen], (state.own, state.carries))
-    ends = put(state.ends, free & (which >= 0), which, jax.vmap(end)(own, carries))
+    ended = jax.tree.map(lambda leaf: leaf[chosen], (state.own, state.carries, state.best))
+    ends = put(state.ends, free & (which >= 0), which, jax.vmap(end)(*ended))
     following = state.next + jnp.cumsum(free, dtype=jnp.int32) - 1
     there = free & (following < count)
     own = queue.take(following)
+    opened = jax.vmap(partial(_opened, queue))(own)
     return Lanes(
         which=put(state.which, free, chosen, jnp.where(there, following, -1)),
         own=put(state.own, there, chosen, own),
-        carries=put(state.carries, there, chosen, jax.vmap(partial(_opened, queue))(own)),
+        carries=put(state.carries, there, chosen, opened),
+        best=put(state.best, there, chosen, opened.motion.point.x),
         next=state.next + jnp.sum(there, dtype=jnp.int32),
         rounds=state.rounds,
         ends=ends,
@@ -137,15 +143,16 @@ def side_by_side(queue: Queue, width: int, count: Any) -> Lanes:
 
     def turn(state: Lanes) -> Lanes:
         state = _refilled(queue, state, count)
-        filled = jnp.where(jnp.any(waiting(queue, state)), width, 0)
-        enough = jnp.where(state.next < count, width - state.group, filled)
+        enough = jnp.where(state.next < count, width - state.group, 0)
 
         def stepping(state: Lanes) -> jax.Array:
             return jnp.sum(running(queue, state), dtype=jnp.int32) > enough
 
         def step(state: Lanes) -> Lanes:
             carries = jax.vmap(partial(_stepped, queue))(state.own, state.carries)
-            return dataclasses.replace(state, carries=carries, rounds=state.rounds + 1)
+            fell = carries.motion.best_value < state.carries.motion.best_value
+            best = jax.vmap(tree.select)(fell, carries.motion.point.x, state.best)
+            return dataclasses.replace(state, carries=carries, best=best, rounds=state.rounds + 1)
 
         return lax.while_loop(stepping, step, state)
 

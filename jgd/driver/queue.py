@@ -18,8 +18,8 @@ from jgd.driver.steps import names
 class End:
     """What is kept of a run: its last finite point, the verdict, its sums, and its history if recorded.
 
-    `best_x` is None where it is to be found by another run, with `best_value` for a target. For many runs
-    every leaf has a first axis of problems.
+    `best_x` is None where it is to be found by another run, with `best_value` for a target; lanes know it.
+    For many runs every leaf has a first axis of problems.
     """
 
     x: Any

@@ -224,6 +224,18 @@ def test_many_runs_that_are_handed_over_too(tmp_path, handed_over):
     check_many(tmp_path, recorder=jgd.Recorder(4))
 
 
+def test_many_runs_side_by_side_too(tmp_path):
+    options = {"method": jgd.newton(), "lanes": 2}
+    whole = jgd.minimize_many(valley, starts(), **options)
+    cut = jgd.minimize_many(valley, starts(), **options, checkpoint=tmp_path, time_limit=1e-9)
+    assert (cut.status == jgd.Status.TIME_LIMIT).tolist() == [False, False, True, True]
+    np.testing.assert_array_equal(cut.best_x[2:], starts()[2:])
+    ends = jgd.minimize_many(valley, starts(), **options, checkpoint=tmp_path)
+    assert (ends.status == whole.status).all()
+    assert (ends.steps == whole.steps).all()
+    np.testing.assert_allclose(ends.best_x, whole.best_x, rtol=1e-10)
+
+
 @pytest.mark.slow
 def test_what_is_on_eight_devices_comes_back_there(tmp_path):
     command = [sys.executable, "-m", "tests.checkpoint.spread", str(tmp_path)]

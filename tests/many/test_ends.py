@@ -115,6 +115,9 @@ def test_a_history_is_that_of_the_last_method():
     found = [ENDS.history(run)["value"].tolist() for run in (0, 1, 3, 4)]
     assert found == [[0.5], [3.8], [2.0], [0.25]]
     assert set(ENDS.history(0)) >= {"step", "value", "grad_norm", "rate", "values"}
+    for run in (-1, 5):
+        with pytest.raises(ValueError, match=f"run must be a whole number from 0 to 4, got {run}"):
+            ENDS.history(run)
     none = dataclasses.replace(THIRD, end=dataclasses.replace(THIRD.end, history=None))
     assert jgd.Ends([FIRST, SECOND, none], {}, (0.0, 0.0)).history(3) == {}
 

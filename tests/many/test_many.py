@@ -153,6 +153,27 @@ def test_the_best_point_is_where_the_best_value_was(lanes):
     assert ends.best_x[4] == pytest.approx(np.asarray(single.best_x), rel=1e-9)
 
 
+def test_a_best_value_that_is_not_met_again_to_the_last_bit():
+    made, options = jgd.adam(0.5), {"max_steps": 60, "recorder": RECORDED["adam"]}
+    ends = jgd.minimize_many(FUN, STARTS, made, args=ARGS, lanes=1, **options)
+    [part] = ends.parts
+    lower = dataclasses.replace(part.end, best_value=np.nextafter(part.end.best_value, -np.inf))
+    other = jgd.Ends([dataclasses.replace(part, end=lower)], ends.tolerances, ends.seconds)
+    assert (other.best_x == ends.best_x).all()
+
+
+def chain(x):
+    return jnp.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+
+def test_the_best_point_of_a_lane_is_where_its_best_value_was():
+    """Made again alone, such a run takes other steps: what is rounded in another order is another number."""
+    starts = np.random.default_rng(0).uniform(-2, 2, (24, 20))
+    ends = jgd.minimize_many(chain, starts, jgd.adam(0.5), max_steps=75, lanes=LANES)
+    assert (ends.best_value < ends.value).sum() > 5
+    assert np.asarray(jax.vmap(chain)(ends.best_x)) == pytest.approx(ends.best_value, rel=1e-12)
+
+
 @pytest.mark.parametrize("lanes", [1, LANES])
 def test_every_run_has_its_history(lanes):
     """More steps than rows, so that later ones stand where earlier ones did."""
