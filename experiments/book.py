@@ -35,8 +35,7 @@ which lie between μ and L; κ = λmax/λmin is the condition number, f* the lea
 of parameters. ‖∇f‖∞ is the largest entry of the gradient. jgd is the package of this repository: its runs end
 CONVERGED (‖∇f‖∞ is small: the gradient test), STALLED (value or step hardly change, eight times in a row),
 MAX_STEPS, DIVERGED or NONFINITE. "Armijo" is its line search, "auto" its rate from measured curvature. In the
-tables "≤" and "±" are what theory gives, but for those marked "(chosen)". Some numbers are left out: those
-sections are not written yet.
+tables "≤" and "±" are what theory gives, but for those marked "(chosen)".
 """
 
 
