@@ -45,14 +45,14 @@ def _wait(reading: socket.socket, writing: socket.socket, code: int) -> None:
     """Wait for the byte that the interpreter writes at a signal, then give it its time and end."""
     together = -math.inf
     while True:
-        heard, now = reading.recv(1), time.monotonic()
-        if heard != bytes([signal.SIGINT]) or now <= together:
+        heard = reading.recv(1)
+        if heard != bytes([signal.SIGINT]) or time.monotonic() <= together:
             continue
         if not _spared.acquire(blocking=False):
             break
         from jgd.interrupts import TOGETHER
 
-        together = now + TOGETHER
+        together = time.monotonic() + TOGETHER
     threading.Event().wait(GRACE)
     leave(code)
 

@@ -299,6 +299,7 @@ def test_an_interrupt_of_other_commands_exits_130_in_the_midst_of_a_compiled_loo
 
 SPARED = """
 import signal, time
+import jgd.interrupts  # as a run has
 from jgd.cli.interrupt import spared, watch
 
 signal.signal(signal.SIGINT, lambda *_: print("heard", flush=True))  # as one that is busy and does not end
