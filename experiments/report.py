@@ -32,17 +32,18 @@ class Report:
     answer: str = ""
 
     def near(
-        self, claim: str, claimed: float, measured: float, rel: float = 0.0, abs: float = 0.0, digits: int = 6
+        self, claim: str, claimed: Any, measured: Any, rel: float = 0.0, abs: float = 0.0, digits: int = 6
     ) -> None:
-        """The measured number is the claimed one, up to `abs` + `rel` times it."""
+        """The measured number, or each of a tuple, is the claimed one, up to `abs` + `rel` times it."""
         off = abs + rel * np.abs(claimed)
-        within = f" ± {off:.2g}" if off else ""
-        holds = bool(np.abs(measured - claimed) <= off)
+        within = f" ± {words(tuple(np.unique(off)), 2)}" if np.any(off) else ""
+        holds = bool(np.all(np.abs(np.subtract(measured, claimed)) <= off))
         self._add(claim, f"{words(claimed, digits)}{within}", words(measured, digits), holds)
 
-    def at_most(self, claim: str, bound: float, measured: float, digits: int = 6) -> None:
-        """The measured number is the bound or below."""
-        self._add(claim, f"≤ {words(bound, digits)}", words(measured, digits), bool(measured <= bound))
+    def at_most(self, claim: str, bound: Any, measured: Any, digits: int = 6) -> None:
+        """The measured number, or each of a tuple, is the bound or below."""
+        holds = bool(np.all(np.less_equal(measured, bound)))
+        self._add(claim, f"≤ {words(bound, digits)}", words(measured, digits), holds)
 
     def at_least(self, claim: str, bound: float, measured: float, digits: int = 6) -> None:
         """The measured number is the bound or above."""

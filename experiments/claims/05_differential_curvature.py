@@ -6,14 +6,25 @@ by −3. Below ½, where y is stable, the run zigzags across the valley; and the
 the rate that y bears, and the more the run creeps along it. **How much does that cost?** The theory says that
 the steps to a tolerance grow as κ for gradient descent, as √κ with momentum (heavy ball,
 x₊ = x − η∇f(x) + β(x − x₋)), and not at all for Newton–Raphson, which divides by the curvature.
+
+All that with constants chosen by one who knows the curvatures. Others measure as they go. Exact line search
+goes to the lowest point along −∇f (section 10). Barzilai and Borwein (1988) use what the last step has
+taught: with s the change of x in it and y that of the gradient, the rate is sᵀs/sᵀy (BB1) or sᵀy/yᵀy (BB2).
+AdGD (Malitsky & Mishchenko, 2020) takes ‖s‖/(2‖y‖), or the rate before times √(1 + θ) if that is less, θ
+being the rate before over the one before it: it needs no value of f, and no curvature known. Conjugate
+gradients make every direction independent of the earlier ones, so that on a quadratic of n curvatures n steps
+are enough. These run on ten curvatures, evenly from 1 to κ, from (1, …, 1) until ‖∇f‖∞ ≤ 1e-8.
 """
+
+import math
 
 import jax.numpy as jnp
 import numpy as np
 
 import jgd
 from experiments.figures import COLORS, contours, legend, panels
-from experiments.report import Report
+from experiments.report import Report, words
+from jgd.problems import rosenbrock
 
 KAPPA = 4.0
 AXES = (("x", "1 − η", 1.0), ("y", "1 − 4η", KAPPA))
@@ -29,13 +40,30 @@ METHODS = {
 }
 SLOPES = {"gradient descent": 1.0, "heavy ball": 0.5, "Newton–Raphson": 0.0}
 
+TEN = {
+    "rate 1/L": (lambda k: jgd.gradient_descent(1 / k), (1833, 184_198)),
+    "rate 2/(L + μ)": (METHODS["gradient descent"], (1152, 138_156)),
+    "exact line search": (lambda k: jgd.gradient_descent(jgd.exact()), (917, 91_489)),
+    "AdGD": (lambda k: jgd.gradient_descent(jgd.adgd()), (568, 53_981)),
+    "Nesterov": (lambda k: jgd.nesterov(1 / k, (np.sqrt(k) - 1) / (np.sqrt(k) + 1)), (204, 2143)),
+    "heavy ball": (METHODS["heavy ball"], (143, 1791)),
+    "BB1": (lambda k: jgd.gradient_descent(jgd.barzilai_borwein(1 / k, "long", window=100)), (127, 1453)),
+    "BB2": (lambda k: jgd.gradient_descent(jgd.barzilai_borwein(1 / k, "short", window=100)), (52, 1364)),
+    "conjugate gradients": (lambda k: jgd.conjugate_gradient(search=jgd.exact()), (10, 10)),
+}
+"""Name -> the method for curvatures from 1 to κ, and reference values of its steps at both `CONDITIONS`."""
+
+CONDITIONS = (1e2, 1e4)
+CHAOTIC = {"AdGD": 1.03, "BB1": 3.0, "BB2": 3.0}
+"""Methods whose steps depend on the last bits, and how many times the reference value they may be."""
+
 
 def valley(x, h):
     return 0.5 * jnp.sum(h * x**2)
 
 
 def main(quick: bool = False) -> Report:
-    """Factors along both axes of one valley, and steps against κ over six decades."""
+    """Factors along both axes of one valley, steps against κ over six decades, and nine methods at two κ."""
     report = Report()
     path = _path(RATE)
     for i, (name, factor, curvature) in enumerate(AXES):
@@ -57,19 +85,32 @@ def main(quick: bool = False) -> Report:
     for name, slope in SLOPES.items():
         fitted = np.polyfit(np.log(kappas[wide]), np.log(steps[name][wide]), 1)[0]
         report.near(f"{name}: slope of log steps against log κ, κ ≥ 100", slope, fitted, abs=0.03, digits=3)
+    ten = {name: tuple(_run(method(k), k).steps for k in CONDITIONS) for name, (method, _) in TEN.items()}
+    report.rows += [{"kappa": k, **{name: ten[name][i] for name in TEN}} for i, k in enumerate(CONDITIONS)]
+    _check_ten(report, ten)
     report.draw(
         "valley",
         _valley(path),
         "The path at η = 0.45 on the contours of ½(x² + 4y²), and |x| and |y| against steps",
     )
     report.draw(
-        "steps", _against_kappa(kappas, steps), "Steps against κ: slope 1, ½ and 0 on logarithmic axes"
+        "steps",
+        _costs(kappas, steps, ten),
+        "Left, steps against κ: slope 1, ½ and 0 on logarithmic axes. Right, steps of nine methods: a κ a "
+        "hundred times as large costs some of them a hundred times the steps, others about ten times",
     )
-    widest = report.rows[-1]
+    widest = dict(zip(steps, (int(counted[-1]) for counted in steps.values()), strict=True))
     report.tell(
         f"At κ = {kappas[-1]:,.0f} gradient descent at its best constant rate needs "
         f"{widest['gradient descent']:,} steps, heavy ball with its best constants "
         f"{widest['heavy ball']:,}, Newton–Raphson {widest['Newton–Raphson']}."
+    )
+    report.tell(
+        "BB1's rate is that of exact line search, used one step late, and that is what helps: in place of "
+        "the zigzag there are long steps now and then, on which f may rise. On ten curvatures with κ = 10⁴ "
+        f"it takes {ten['BB1'][1]:,} steps, exact line search {ten['exact line search'][1]:,}. AdGD, which "
+        f"knows nothing beforehand, takes {ten['AdGD'][1]:,}, fewer than the best constant rate with its "
+        f"{ten['rate 2/(L + μ)'][1]:,}."
     )
     report.ask(
         "On ½(x² + 4y²) at η = 0.45, which of the two coordinates decides how many steps the run needs?",
@@ -78,6 +119,61 @@ def main(quick: bool = False) -> Report:
         f"|y| is {abs(_path(0.4)[20, 1]):.1e} there and {abs(path[20, 1]):.1e} at 0.45.",
     )
     return report
+
+
+def _run(method, kappa: float, **given) -> jgd.Result:
+    """A run on ten curvatures."""
+    h = np.linspace(1.0, kappa, 10)
+    limits = {"gtol": 1e-8, "grtol": 0.0, "max_steps": 1_000_000} | given
+    return jgd.minimize(valley, np.ones(10), method, args=(h,), **limits)
+
+
+def _check_ten(report: Report, ten: dict[str, tuple[int, ...]]) -> None:
+    """Steps against reference values; rates of BB1 and AdGD against their formulas."""
+    for name, (_, counts) in TEN.items():
+        claim = f"{name}: steps at κ = 100 and 10⁴"
+        if name in CHAOTIC:
+            most = tuple(math.floor(CHAOTIC[name] * count) for count in counts)
+            report.at_most(
+                f"{claim}: {CHAOTIC[name]:g} times {words(counts)} (reference values)", most, ten[name]
+            )
+        else:
+            report.near(f"{claim} (reference values)", counts, ten[name], abs=2)
+    kappa = CONDITIONS[0]
+    h = np.linspace(1.0, kappa, 10)
+    recorder = jgd.Recorder(rows=64, x=True)
+    x, rate = _history(_run(TEN["BB1"][0](kappa), kappa, max_steps=50, recorder=recorder))
+    exact = np.sum((h * x) ** 2, axis=1) / np.sum(h * (h * x) ** 2, axis=1)
+    report.at_most(
+        "BB1, κ = 100, 50 steps: its rate less that of exact line search a step before, relatively",
+        1e-6,
+        np.max(np.abs(rate[2:] / exact[:-2] - 1)),
+        digits=2,
+    )
+    x, rate = _history(_run(TEN["AdGD"][0](kappa), kappa, max_steps=50, recorder=recorder))
+    s = np.diff(x, axis=0)
+    local = np.linalg.norm(s, axis=1) / (2 * np.linalg.norm(h * s, axis=1))
+    theta = np.concatenate([[np.inf], rate[2:] / rate[1:-1]])
+    formula = np.minimum(np.sqrt(1 + theta[:-1]) * rate[1:-1], local[:-1])
+    report.at_most(
+        "AdGD, the same: its rate less that of its formula, relatively",
+        1e-6,
+        np.max(np.abs(rate[2:] / formula - 1)),
+        digits=2,
+    )
+    bent = rosenbrock()
+    method = jgd.gradient_descent(jgd.adgd())
+    report.near(
+        "AdGD, Rosenbrock from (−1.2, 1): steps to ‖∇f‖∞ ≤ 1e-6 (reference value)",
+        8470,
+        jgd.minimize(bent.fun, bent.x0, method, gtol=1e-6, max_steps=100_000).steps,
+        rel=0.03,
+    )
+
+
+def _history(run: jgd.Result) -> tuple[np.ndarray, np.ndarray]:
+    """The points of a run, and at each the rate of the step that led there."""
+    return run.history["x"], run.history["rate"]
 
 
 def _path(rate: float) -> np.ndarray:
@@ -128,8 +224,8 @@ def _valley(path: np.ndarray):
     return figure
 
 
-def _against_kappa(kappas: np.ndarray, steps: dict[str, np.ndarray]):
-    figure, (axes,) = panels(1, 1, (8, 4.8))
+def _costs(kappas: np.ndarray, steps: dict[str, np.ndarray], ten: dict[str, tuple[int, ...]]):
+    figure, (axes, methods) = panels(1, 2, (11, 5))
     for i, (name, counted) in enumerate(steps.items()):
         axes.loglog(kappas, counted, "os^"[i] + "-", color=COLORS[i], label=f"{name}: slope {SLOPES[name]:g}")
     axes.set(
@@ -137,5 +233,13 @@ def _against_kappa(kappas: np.ndarray, steps: dict[str, np.ndarray]):
         ylabel="steps until ‖∇f‖∞ has shrunk by 1e-8",
         title="What a narrow valley costs",
     )
-    legend(figure, axes)
+    rows = np.arange(len(ten))[::-1]
+    low, high = np.array(list(ten.values())).T
+    methods.hlines(rows, low, high, color="0.8")
+    for counted, marker, color, kappa in ((low, "o", COLORS[4], "100"), (high, "D", COLORS[3], "10⁴")):
+        methods.plot(counted, rows, marker, color=color, label=f"ten curvatures, κ = {kappa}")
+    methods.set_xscale("log")
+    methods.set_yticks(rows, list(ten))
+    methods.set(xlabel="steps until ‖∇f‖∞ ≤ 1e-8", title="What memory and measuring save")
+    legend(figure, axes, methods)
     return figure

@@ -20,7 +20,8 @@ import optax
 
 import jgd
 from experiments.figures import COLORS, DASHES, contours, legend, panels
-from experiments.report import Report
+from experiments.report import Report, words
+from jgd.problems import rosenbrock
 
 NEAR = 1e-3
 ANGLES = {"aligned": 0.0, "rotated by 45°": np.pi / 4}
@@ -30,6 +31,9 @@ EDGE = 38.0
 DECAY = 0.99
 """β₂ where Adam hovers: v forgets in 100 steps."""
 
+
+ROSENBROCK = {1e-3: 12_649, 1e-2: 5_416, 1e-1: 1_685}
+"""Rates of Adam on Rosenbrock's function, and reference values of its steps."""
 
 STEPS = 2**14
 FALLING = optax.exponential_decay(0.1, STEPS, 0.01)
@@ -56,6 +60,7 @@ def main(quick: bool = False) -> Report:
     """Steps against κ with and without rotation, the stability limit, and the floor."""
     report = Report()
     _rotation(report, quick)
+    _valley(report)
     _edge(report, quick)
     _floor(report, quick)
     return report
@@ -124,6 +129,18 @@ def _rotation(report: Report, quick: bool) -> None:
         "the rotation both coordinates see the steep direction, √v is the same for both, and Adam is "
         "gradient descent with momentum: its edge is at 38 instead of 2, which makes it "
         f"{gain:.0f} times as fast here, and 19 times at the most."
+    )
+
+
+def _valley(report: Report) -> None:
+    """Steps on Rosenbrock's function, whose valley is bent."""
+    problem = rosenbrock()
+    limits = {"gtol": 1e-6, "max_steps": 100_000}
+    runs = [jgd.minimize(problem.fun, problem.x0, jgd.adam(rate), **limits) for rate in ROSENBROCK]
+    report.same(
+        f"Rosenbrock from (−1.2, 1), η = {words(tuple(ROSENBROCK))}: steps to ‖∇f‖∞ ≤ 1e-6 (reference)",
+        tuple(ROSENBROCK.values()),
+        tuple(r.steps if r.success else r.status.name for r in runs),
     )
 
 

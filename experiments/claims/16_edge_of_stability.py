@@ -9,8 +9,12 @@ down in the long run.
 Each method has an edge of its own, the largest λ under which it is stable on a quadratic: (2 + 2β)/η for
 heavy ball, (2 + 2β)/(η(1 + 2β)) for Nesterov, and (2 + 2β₁)/((1 − β₁)η) for Adam, where λ is an eigenvalue of
 diag(√v)⁻¹H, H the Hessian and √v the roots of the mean squared gradients (Cohen et al., 2022). With β = β₁ =
-0.9 these are 3.8/η, 1.357/η and 38/η. Here a network of two hidden layers learns how diabetes progressed in
-442 patients, all of them in every step.
+0.9 these are 3.8/η, 1.357/η and 38/η.
+
+Two dimensions are enough for an edge. At the minimum (1, 1) of Rosenbrock's function,
+100(y − x²)² + (1 − x)², λmax is 1001.6, and 2/λmax is 0.001997: of two runs from (−1.2, 1) the one at
+η = 0.00199 arrives, and the one at η = 0.002, which is 0.16% above the edge, cannot. In many dimensions, a
+network of two hidden layers learns how diabetes progressed in 442 patients, all of them in every step.
 """
 
 import itertools
@@ -24,7 +28,8 @@ from sklearn.datasets import load_diabetes
 
 import jgd
 from experiments.figures import COLORS, DASHES, legend, mark, panels
-from experiments.report import Report
+from experiments.report import Report, words
+from jgd.problems import rosenbrock
 
 WIDTHS = (10, 20, 20, 1)
 RATES = (0.1, 0.15, 0.2)
@@ -35,6 +40,12 @@ METHODS = {
     "Adam, η = 0.005": (jgd.adam(0.005), 38 / 0.005, 0.1),
 }
 """Name -> the method, its edge, and how near to it the sharpness has to stay, relatively."""
+
+VALLEY = {1e-3: 31_798, 1.5e-3: 21_188, 1.99e-3: 15_938}
+"""Rates at which gradient descent arrives on Rosenbrock's function, and reference values of its steps."""
+
+BEYOND, LONG = 2e-3, 400_000
+"""A rate beyond the edge there, and how many steps a run at it gets."""
 
 HALVED = 512
 """The step at which a run has its rate halved."""
@@ -53,8 +64,9 @@ def scaled_loss(z, scales, X, y):
 
 
 def main(quick: bool = False) -> Report:
-    """Sharpness and loss along six runs, each held against its edge."""
+    """An edge in two dimensions; sharpness and loss of a network along six runs, each against its edge."""
     report, data = Report(), _data()
+    _two_dimensions(report)
     steps, looks = (2**11, 16) if quick else (2**12, 64)
     runs = {}
     for name, (method, edge, _) in METHODS.items():
@@ -78,6 +90,51 @@ def main(quick: bool = False) -> Report:
     _unstable(report, runs)
     _question(report, data, steps, looks)
     return report
+
+
+def _two_dimensions(report: Report) -> None:
+    """Rosenbrock's function, below 2/λmax at its minimum and just above."""
+    problem = rosenbrock()
+    there = jgd.curvature(problem.fun, problem.minimizers[0])
+    report.near(
+        "Rosenbrock, at (1, 1): λmin (reference value)",
+        0.399360767,
+        float(there.lowest.value),
+        rel=1e-9,
+        digits=9,
+    )
+    report.near("λmax (reference value)", 1001.60064, float(there.highest.value), rel=1e-8, digits=9)
+    report.near("2/λmax (reference value)", 0.00199680384, float(there.stable_rate), rel=1e-8, digits=9)
+
+    def run(rate: float, steps: int) -> jgd.Result:
+        method = jgd.gradient_descent(rate)
+        return jgd.minimize(problem.fun, problem.x0, method, gtol=1e-6, max_steps=steps)
+
+    arrived = [run(rate, 100_000) for rate in VALLEY]
+    report.same(
+        f"steps from (−1.2, 1) to ‖∇f‖∞ ≤ 1e-6 at η = {words(tuple(VALLEY))} (reference values)",
+        tuple(VALLEY.values()),
+        tuple(r.steps if r.success else r.status.name for r in arrived),
+    )
+    ends = [run(BEYOND, steps) for steps in (LONG, LONG + 1)]
+    report.same(f"at η = {BEYOND}: how {LONG:,} steps end", "MAX_STEPS", ends[0].status.name)
+    low, high = sorted(ends, key=lambda r: float(r.value))
+    report.near(
+        "there, f at the last two points (reference values)",
+        (1.24955e-3, 1.25521e-3),
+        (float(low.value), float(high.value)),
+        abs=5e-9,
+    )
+    again = run(BEYOND, LONG + 2)
+    report.near(
+        "and ‖x₊₊ − x‖∞: the run goes to and fro", 0.0, np.abs(again.x - ends[0].x).max(), abs=1e-6, digits=2
+    )
+    report.tell(
+        f"On Rosenbrock's function the run at η = {BEYOND} goes down the valley like the others. Then it "
+        f"jumps for ever between ({ends[0].x[0]:.6f}, {ends[0].x[1]:.6f}) and "
+        f"({ends[1].x[0]:.6f}, {ends[1].x[1]:.6f}), across the minimum, where it is too steep for it; "
+        "farther out it is flatter, and so it does not leave."
+    )
 
 
 def _unstable(report: Report, runs: dict) -> None:
