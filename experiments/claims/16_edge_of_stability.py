@@ -100,7 +100,7 @@ def _two_dimensions(report: Report) -> None:
         "Rosenbrock, at (1, 1): λmin (reference value)",
         0.399360767,
         float(there.lowest.value),
-        rel=1e-9,
+        abs=5e-10,
         digits=9,
     )
     report.near("λmax (reference value)", 1001.60064, float(there.highest.value), rel=1e-8, digits=9)
