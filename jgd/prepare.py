@@ -238,4 +238,4 @@ def as_method(method: Any) -> Any:
             raise TypeError(
                 f"method: {type(method).__name__} is not registered with JAX; put @jgd.record over its class."
             )
-    return method
+    return tree.plain(method)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core import check
+from jgd.core import check, tree
 from jgd.driver.epochs import Epochs
 from jgd.driver.stop import Divergence, Evaluations, Gradient, Stall, Steps, Stop, Target, When
 
@@ -50,7 +50,7 @@ def rules(
 
     `between` is the number of steps between two looks at all examples, None where every step sees them.
     """
-    given = (gtol, grtol, ftol, xtol, target, max_steps, max_evaluations, between)
+    given = tree.plain((gtol, grtol, ftol, xtol, target, max_steps, max_evaluations, between))
     if stop == () and all(type(one) in PLAIN for one in given):
         return _remembered(dtype, given, tuple(map(type, given)))
     return _made(dtype, given, stop)

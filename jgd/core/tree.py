@@ -43,6 +43,11 @@ def strong(x: Tree) -> Tree:
     return jax.tree.map(array, x)
 
 
+def plain(x: Tree) -> Tree:
+    """x with Python's numbers for NumPy's scalars, which would be traced anew: 0.1 and np.float64(0.1)."""
+    return jax.tree.map(lambda leaf: leaf.item() if isinstance(leaf, np.number) else leaf, x)
+
+
 def placed(x: Tree) -> Tree:
     """Data with arrays of JAX for leaves, of NumPy's by one copy at most: JAX may share their memory."""
     return strong(

@@ -16,7 +16,7 @@ from jgd.core.compiled import compiled
 from jgd.core.kernel import COMPUTED, READ, as_one_kernel, is_possible, is_small
 from jgd.core.packed import SMALL, packed, unpacked
 from jgd.driver.solve import solve
-from tests.contract.counting import compilations
+from tests.contract.counting import Counting, compilations
 
 
 def test_programs_beyond_the_limit_are_forgotten_and_the_others_kept(monkeypatch):
@@ -49,6 +49,20 @@ def test_a_new_program_at_every_call_does_not_use_up_the_memory_maps(monkeypatch
         call(np.ones(n))
         counts.append(maps())
     assert max(counts[12:]) <= max(counts[:12]) + 8
+
+
+def test_numbers_of_numpy_and_of_python_are_for_one_program():
+    counting = Counting(lambda x: jnp.sum((x - 1.0) ** 2), 2)
+
+    def run(real, whole) -> tuple[int, int]:
+        limits = {"gtol": real(2.0**-20), "target": real(-1.0), "max_steps": whole(50)}
+        result = jgd.minimize(counting.fun, np.zeros(2), jgd.gradient_descent(real(0.25)), **limits)
+        assert (result.status.name, result.steps) == ("CONVERGED", 21)
+        return counting.traces, compilations()
+
+    made = run(float, int)
+    assert run(np.float64, np.int64) == made
+    assert run(np.float32, np.int32) == made
 
 
 possible = pytest.mark.skipif(not is_possible(), reason="this version of JAX, or a GPU")
