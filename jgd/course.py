@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass
 from time import perf_counter
@@ -17,7 +16,7 @@ from jgd.checkpoint.digest import contents, digest_of_json
 from jgd.checkpoint.fingerprint import check_same, fingerprint
 from jgd.checkpoint.keeper import Keeper
 from jgd.checkpoint.store import Store
-from jgd.core.status import Status
+from jgd.core.status import Status, counted
 from jgd.core.words import method_name
 from jgd.driver.queue import End
 from jgd.interrupts import Interrupts
@@ -32,17 +31,16 @@ class Tally:
     method: str
     done: int
     count: int
-    statuses: Counter
+    statuses: dict[Status, int]
     seconds: float
     pace: float
     ended: bool = False
 
     def line(self) -> str:
         """It in a line."""
-        most = self.statuses.most_common()
-        counted = ", ".join(f"{count:,} {Status(status).name}" for status, count in most)
+        ends = ", ".join(f"{count:,} {status.name}" for status, count in self.statuses.items())
         return (
-            f"{self.method}  runs {self.done:,} of {self.count:,}  {counted}  {self.pace:,.4g} runs/s  "
+            f"{self.method}  runs {self.done:,} of {self.count:,}  {ends}  {self.pace:,.4g} runs/s  "
             f"{clock(self.seconds)}"
         )
 
@@ -130,7 +128,7 @@ class Course:
     def _show(self, method: str, count: int, status: np.ndarray, ended: bool = False) -> None:
         seconds = perf_counter() - self._began
         if self._progress is not None:
-            statuses, pace = Counter(status.tolist()), len(status) / seconds
+            statuses, pace = counted(status), len(status) / seconds
             self._progress(Tally(method, len(status), count, statuses, seconds, pace, ended))
         if self._keeper is not None:
             self._keeper(seconds, ended, self._save)

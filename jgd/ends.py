@@ -1,7 +1,6 @@
 """How many runs ended: one row of every array is one run."""
 
 import dataclasses
-from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 
 from jgd.batch import Batch, solved
 from jgd.core import tree
-from jgd.core.status import Status
+from jgd.core.status import Status, counted
 from jgd.core.words import method_name, plural
 from jgd.driver.queue import End, columns
 from jgd.driver.recorder import COUNTS, recorded
@@ -155,8 +154,7 @@ class Ends:
 
     def __repr__(self) -> str:
         """The verdicts in one line."""
-        counted = Counter(self.status.tolist()).most_common()
-        told = ", ".join(f"{count:,} {Status(status).name}" for status, count in counted)
+        told = ", ".join(f"{count:,} {status.name}" for status, count in counted(self.status).items())
         return f"Ends({plural(self.count, 'run')}: {told})"
 
     def __str__(self) -> str:
@@ -199,11 +197,11 @@ def _summary(ends: Ends) -> list[str]:
     lines = [
         f"{plural(ends.count, 'run')} of {name}{f' ({why})' if why else ''}, {size}, {tree.dtype(x).name}"
     ]
-    for status, count in Counter(ends.status.tolist()).most_common():
+    for status, count in counted(ends.status).items():
         steps = ends.steps[ends.status == status]
         low, middle, high = (int(np.quantile(steps, q)) for q in (0, 0.5, 1))
         spread = f"{low:,} to {high:,} steps, half of them in {middle:,}" if low < high else f"{low:,} steps"
-        lines.append(f"  {Status(status).name:16} {count:>9,}   {spread}")
+        lines.append(f"  {status.name:16} {count:>9,}   {spread}")
     finite = np.where(np.isfinite(ends.best_value), ends.best_value, np.inf)
     lowest = int(np.argmin(finite))
     lines.append(f"  lowest value     {ends.best_value[lowest]:.10g} (run {lowest:,})")

@@ -2,6 +2,8 @@
 
 from enum import IntEnum
 
+import numpy as np
+
 
 class Status(IntEnum):
     """Why a run ended; `Status(code).message` says it in a sentence."""
@@ -89,3 +91,10 @@ _MESSAGES = {
     Status.STOPPED_BY_CALLBACK: "The callback asked to stop.",
     Status.INTERRUPTED: "Ctrl-C, or a request to end the process, stopped it; start= goes on from here.",
 }
+
+
+def counted(statuses: np.ndarray) -> dict[Status, int]:
+    """How many of many runs ended with each status, most of them first."""
+    counts = np.bincount(np.asarray(statuses) - min(Status), minlength=1)
+    order = np.argsort(-counts, kind="stable")
+    return {Status(one + min(Status)): int(counts[one]) for one in order.tolist() if counts[one]}

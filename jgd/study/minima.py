@@ -1,6 +1,5 @@
 """What a multistart found: critical points, each with its share of the starts, and a table, JSON and CSV."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from jgd.core import tree
-from jgd.core.status import Status
+from jgd.core.status import counted
 from jgd.core.words import abbreviated, plural
 from jgd.ends import Ends
 from jgd.study.files import write_csv, write_json
@@ -83,8 +82,8 @@ class Minima:
     @property
     def failures(self) -> dict[str, int]:
         """Status -> how many runs ended with it and at no critical point."""
-        statuses = self.ends.status[self.labels < 0].tolist()
-        return {Status(status).name: count for status, count in Counter(statuses).most_common()}
+        statuses = self.ends.status[self.labels < 0]
+        return {status.name: count for status, count in counted(statuses).items()}
 
     def __str__(self) -> str:
         """The table."""

@@ -123,13 +123,13 @@ def test_a_history_is_that_of_the_last_method():
 
 
 def test_the_summary_tells_how_many_ended_how():
-    assert repr(ENDS) == "Ends(5 runs: 2 MAX_STEPS, 1 CONVERGED, 1 NONFINITE_START, 1 TARGET_REACHED)"
+    assert repr(ENDS) == "Ends(5 runs: 2 MAX_STEPS, 1 CONVERGED, 1 TARGET_REACHED, 1 NONFINITE_START)"
     assert str(ENDS).splitlines() == [
         "5 runs of newton (it is first), 2 parameters, float64",
         "  MAX_STEPS                2   9 to 13 steps, half of them in 11",
         "  CONVERGED                1   2 steps",
-        "  NONFINITE_START          1   0 steps",
         "  TARGET_REACHED           1   15 steps",
+        "  NONFINITE_START          1   0 steps",
         "  lowest value     0.25 (run 4)",
         "  handed over      3 runs to gradient_descent",
         "  handed over      1 run to lbfgs",
