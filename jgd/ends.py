@@ -184,7 +184,7 @@ def _to_best(part: Part, rows: np.ndarray) -> Any:
     while True:
         stop = with_numbers(program.stop, {"target": targets})
         many = (dataclasses.replace(program, stop=stop), x0)
-        end, _ = solved(dataclasses.replace(batch, many=many), 1)
+        end = solved(dataclasses.replace(batch, many=many), 1)
         if (end.value <= targets).all():
             return end.x
         targets = end.best_value

@@ -76,6 +76,12 @@ def test_fault_2_an_infinite_gradient_is_seen_at_the_step_that_meets_it(rows, st
     assert np.isfinite(result.grad).all()
 
 
+def test_fault_2_a_point_at_infinity_is_called_convergence():
+    """exp(-10 x) and its slope are 0 at infinity, to where the first step leads."""
+    result = jgd.minimize(lambda x: jnp.exp(-10 * x), np.zeros(()), jgd.gradient_descent(1e308))
+    assert (result.status, result.steps, float(result.x)) == (Status.NONFINITE, 0, 0.0)
+
+
 @pytest.mark.parametrize(
     ("fun", "method"), [(undefined, jgd.gradient_descent(0.1)), (infinite, jgd.gradient_descent())]
 )

@@ -54,6 +54,17 @@ def test_one_that_is_not_watched_is_one_call(whole, monkeypatch):
     assert check_first_ones(ends, whole, None) == 600
 
 
+def test_pieces_grow_tenfold_until_they_take_as_long_as_they_may(whole, monkeypatch):
+    sizes, solved = [], batch._solved
+    monkeypatch.setattr(
+        batch, "_solved", lambda piece: sizes.append(int(piece.counts.sum())) or solved(piece)
+    )
+    monkeypatch.setattr(chunks, "SECONDS", 1e6)
+    ends = jgd.minimize_many(rosenbrock, STARTS, NEWTON, time_limit=1e6)
+    assert sizes == [1, 10, 100, 489]
+    assert ends.executed == whole.executed
+
+
 def test_a_limit_of_time_lets_no_further_run_begin(whole, monkeypatch):
     monkeypatch.setattr(chunks, "SECONDS", 1e-9)
     ends = jgd.minimize_many(rosenbrock, STARTS, NEWTON, time_limit=1e-9, recorder=jgd.Recorder(4))
