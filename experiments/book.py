@@ -31,11 +31,15 @@ python -m experiments run all --quick  # smaller versions, results in experiment
 ```
 
 This page is written by those commands. Rates are called η, the Hessian H, its eigenvalues λ or curvatures,
-which lie between μ and L; κ = λmax/λmin is the condition number, f* the least value, at x*, and n the number
-of parameters. ‖∇f‖∞ is the largest entry of the gradient. jgd is the package of this repository: its runs end
-CONVERGED (‖∇f‖∞ is small: the gradient test), STALLED (value or step hardly change, eight times in a row),
-MAX_STEPS, DIVERGED or NONFINITE. "Armijo" is its line search, "auto" its rate from measured curvature. In the
-tables "≤" and "±" are what theory gives, but for those marked "(chosen)".
+which lie between μ and L; κ = λmax/λmin is the condition number, f* the least value, at x*, and n the
+number of parameters. ‖∇f‖∞ is the largest entry of the gradient. jgd is the package of this repository: its
+runs end CONVERGED (‖∇f‖∞ is small: the gradient test), TARGET_REACHED (f is as low as was asked for),
+STALLED (value or step hardly change, eight times in a row), PRECISION_LIMIT (rounding allows no more),
+MAX_STEPS, DIVERGED or NONFINITE. "Armijo" is its line search, which shortens a step until f falls enough,
+"auto" its rate from measured curvature. σ(z) is 1/(1 + e⁻ᶻ) where nothing else is said.
+
+In the tables the number before "±" or after "≤" comes from theory, but for those marked "(chosen)" and
+reference values, which another program found; what follows "±" is what rounding, grids or chance may do.
 """
 
 

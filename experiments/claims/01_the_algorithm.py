@@ -106,7 +106,9 @@ def _check_logistic(report: Report, runs: dict[str, jgd.Result]) -> None:
     apart = np.linalg.norm(ends[:, None] - ends, axis=2).max()
     gtol = max(r.tolerances.grad for r in runs.values())
     bound = 2 * ends.shape[1] ** 0.5 * gtol / MU
-    report.at_most("largest distance between two of the ends: 2√n·gtol/μ", bound, apart, digits=3)
+    report.at_most(
+        f"largest distance between two of the ends: 2√n·gtol/μ, gtol = {gtol:.2g}", bound, apart, digits=3
+    )
 
 
 def _check_network(report: Report, problem: jgd.problems.Problem, runs: dict[str, jgd.Result]) -> None:
@@ -127,7 +129,8 @@ def _check_network(report: Report, problem: jgd.problems.Problem, runs: dict[str
     direction = [{"w": w, "b": np.zeros(w.shape[1])} for w in (first, last)]
     model = jgd.taylor(problem.fun, runs["zeros"].x, args=problem.args)
     report.near(
-        "and where: on a saddle; curvature along the way out, l2 − ‖Xᵀ(p − Y)/n‖₂",
+        "and where: on a saddle; curvature along the way out, penalty − ‖Xᵀ(p − Y)/n‖₂, p the frequencies, "
+        "Y the labels as 0 and 1",
         float(l2) - float(sizes[0]),
         -2 * model.predicted_decrease(direction),
         rel=1e-6,
@@ -156,7 +159,9 @@ def _check_tests(report: Report, stopped: dict[str, list[jgd.Result]]) -> None:
     report.at_most(f"f − f* as a multiple of ‖∇f‖²/(2μ), at the worst of {len(runs)} ends", 1.0, worst)
     passed = [_gap(r) for r in stopped["gradient"] if r.success]
     n = runs[0].parameters
-    report.at_most("gradient test met: largest f − f*: n·gtol²/(2μ)", n * GTOL**2 / (2 * MU), max(passed))
+    report.at_most(
+        f"gradient test met: largest f − f*: n·gtol²/(2μ), gtol = {GTOL}", n * GTOL**2 / (2 * MU), max(passed)
+    )
     report.same(
         "what jgd says where the gradient, the value, the step test is met, η = 1/L",
         ("CONVERGED", "STALLED", "STALLED"),

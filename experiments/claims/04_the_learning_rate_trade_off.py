@@ -191,7 +191,7 @@ def _check_sweeps(report: Report, grid: np.ndarray, curvatures: dict[str, Curvat
     report.too_strong(
         "Above 2/λmax the run diverges.",
         "it does not settle at this minimum; on a quadratic it diverges, elsewhere it may jump about "
-        "for ever.",
+        "for ever (section 16).",
         f"at {above:.2f}·2/λmax: bounded on {', '.join(bounded)}",
         bool(bounded) and all(status == "DIVERGED" for name, status in ends.items() if "κ" in name),
     )
@@ -241,8 +241,8 @@ def _conclude(report: Report, curvatures: dict, others: dict, chosen: dict) -> N
     report.tell(
         f"On the quadratic of κ = 100 constant rates from {min(constant):.2g} to {max(constant):.2g} arrive "
         f"(‖∇f‖∞ shrunk by 1e-8) within {BUDGET:,} steps, the best in {min(constant.values()):,}. "
-        "Along λ = 1 the gradient starts κ times smaller, so there it has to shrink by 10⁶ only, and "
-        "Σ η_k = ln 10⁶. Adam arrives at rates from "
+        "Along λ = 1 the gradient starts κ times smaller, so there it has to shrink by 10⁶ only; the steps "
+        "multiply it by Π(1 − η_k) ≈ exp(−Σ η_k), and so Σ η_k = ln 10⁶. Adam arrives at rates from "
         f"{min(adam):.2g} to {max(adam):.2g}, in {min(adam.values()):,} to {max(adam.values()):,} steps: the "
         "choice is easier, not gone. A decaying rate makes it harder: too large a first rate diverges before "
         "it has decayed, and too small a one has decayed before it arrives."

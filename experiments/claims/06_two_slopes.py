@@ -242,7 +242,14 @@ def _methods(distances: np.ndarray, results: dict):
     for one, side in zip(axes, SIDES, strict=True):
         for i, name in enumerate(METHODS):
             counts = np.array([r.steps if r.success else np.nan for r in results[name, side]])
-            one.semilogy(distances, counts, "os^vD*"[i] + "-", color=COLORS[i], markersize=5, label=name)
+            one.semilogy(
+                distances,
+                counts,
+                "os^vD*"[i] + "-",
+                color=COLORS[i],
+                markersize=9 if i == 1 else 5,
+                label=name,
+            )
             failed = distances[np.isnan(counts)]
             one.plot(failed, np.full(len(failed), 2.0), "x", color=COLORS[i], markersize=8)
         one.plot(

@@ -13,7 +13,10 @@ is not on it, and one that lies within ε of it is held up for ln(1/ε) steps on
 
 Newton–Raphson is another matter: it looks for ∇f = 0 and multiplies every part by about 0, so that to it a
 saddle is as good as a minimum. In return it finds all critical points of a plane, and these can be counted:
-where f grows on all sides, and at none of them a curvature is 0, minima + maxima − saddles = 1.
+where f grows on all sides, and at none of them a curvature is 0, minima + maxima − saddles = 1. Two of its
+relatives tell the kinds apart: Newton-CG, which finds its step from products with H, and the trust region,
+which goes to the lowest point of the quadratic model within a radius. Both follow a negative curvature that
+they meet.
 
 The functions are Himmelblau's, (x² + y − 11)² + (x + y² − 7)², the six-hump camel, (4 − 2.1x² + x⁴/3)x² + xy
 + 4(y² − 1)y², and the loss of a network of two hidden units, whose 9 weights w are to learn exclusive or:
@@ -183,10 +186,11 @@ def _check_leaving(report: Report, distances: np.ndarray, counts: dict[str, np.n
     report.same(claim, "188, 91, never", ", ".join(f"{n:.0f}" if n < np.inf else "never" for n in reference))
     recursion = np.array([[1 + RATE + 0.9, -0.9], [1.0, 0.0]])
     momentum = np.linalg.eigvals(recursion).max()
-    for name, factor in (("gradient descent", 1 + RATE), ("heavy ball, β = 0.9", momentum)):
+    root = ", the larger root of z² − (1 + β + η)z + β"
+    for name, factor, where in (("gradient descent", 1 + RATE, ""), ("heavy ball, β = 0.9", momentum, root)):
         slope = -np.polyfit(np.log(distances), counts[name], 1)[0]
         report.near(
-            f"{name}: steps per unit of ln(1/ε), 1/ln {factor:.4g}",
+            f"{name}: steps per unit of ln(1/ε), 1/ln {factor:.4g}{where}",
             1 / np.log(factor),
             slope,
             rel=0.01,
@@ -225,7 +229,8 @@ def _random_starts(report: Report, count: int) -> np.ndarray:
     caught = _at_saddle(jgd.minimize_many(saddle_loss, starts, DESCENT, gtol=LOOSE))
     expected = count * _met_on_the_way(LOOSE)
     report.near(
-        f"the same with gtol = {LOOSE}: runs that meet the test on their way past the saddle",
+        f"the same with gtol = {LOOSE}: runs that meet the test on their way past the saddle, "
+        "as |x|(1 − η)ᵏ and |y|(1 + η)ᵏ do",
         expected,
         caught,
         abs=4 * np.sqrt(expected),

@@ -1,12 +1,14 @@
 """Batch, mini-batch, stochastic.
 
-f is a mean over n examples, and so is its gradient. Batch gradient descent computes all of it at every step,
-mini-batch gradient descent that of B examples drawn at random, and stochastic gradient descent takes B = 1.
-A drawn gradient is right on average, and off by a variance tr Σ/B, where Σ is the covariance of the gradients
-of single examples. **What does an example buy, where does a constant rate end, and when does which win?**
+f is a mean over n examples (n is their number here), and so is its gradient. Batch gradient descent
+computes all of it at every step, mini-batch gradient descent that of B examples drawn at random, and
+stochastic gradient descent takes B = 1. A drawn gradient is right on average, and off by a variance tr Σ/B,
+where Σ is the covariance of the gradients of single examples. **What does an example buy, where does a
+constant rate end, and when does which win?**
 
-Where f has curvature λ and the noise the variance σ², a step multiplies the error by 1 − ηλ and adds η times
-the noise. In the balance of the two, for batches drawn with replacement, the variance of x is
+Where f has curvature λ and the noise the variance σ² (a number, not the function), a step multiplies the
+error by 1 − ηλ and adds η times the noise. In the balance of the two, for batches drawn with replacement,
+the variance of x is
 
 Var∞ = ησ²/(Bλ(2 − ηλ)),
 
@@ -229,7 +231,8 @@ def _compared(report: Report, race: Race, tracks: dict, needed: dict, costs: dic
     to = {size: np.array(counted) / n for size, counted in needed.items()}
     report.too_strong(
         "A stochastic step is n times cheaper, so stochastic gradient descent is faster.",
-        "it is far ahead to a coarse answer, and at a constant rate never gets to a fine one.",
+        "counted in examples it is far ahead to a coarse answer; a machine wants them in batches, and at a "
+        "constant rate neither gets to a fine one.",
         f"to 0.1: {to[1][0]:.2g} passes over the data with B = 1, {to[n][0]:.3g} with all; to 1e-8: "
         f"{to[n][-1]:.0f} with all, while the second halves of the runs are at {lowest[1]:.1g} with B = 1 "
         f"and at {lowest[64]:.1g} with B = 64, in the median, at the best of 4 rates",

@@ -3,9 +3,12 @@
 Newton–Raphson divides the gradient by the curvature, x₊ = x − H(x)⁻¹∇f(x): it goes to where the quadratic
 model at x is stationary. **What does that buy, and what does it cost?** Three advantages: one step on a
 quadratic, of whatever condition number; the same iterates in any coordinates, since under x = Ay the step
-H⁻¹∇f is transformed as x is; and near a regular minimum errors that square from step to step,
+H⁻¹∇f is transformed as x is; and near a minimum where H has no eigenvalue 0, errors that square from step
+to step,
 
-x₊ − x* ≈ ½H⁻¹∇³f[e, e], e = x − x*.
+x₊ − x* ≈ ½H⁻¹∇³f[e, e], e = x − x*,
+
+∇³f[e, e] being the vector of the third derivatives applied to e twice.
 
 Three costs: far from a minimum f may climb; saddles attract it as minima do, since it looks for ∇f = 0; and
 a step takes n Hessian-vector products, n² numbers to store and about n³/3 multiplications to solve for it,

@@ -6,12 +6,13 @@ leads to the same step: curvature that differs from axis to axis costs nothing. 
 curvature are not those of the coordinates, and what does the division cost at a constant rate η?**
 
 Near a minimum the gradients shrink, √v follows them, and the step η/√v per gradient grows until Adam is at
-its own edge of stability: with v standing still, curvature λ is stable below λ/√v = (2 + 2β₁)/((1 − β₁)η),
-which is 38/η for β₁ = 0.9. There v stops falling. Since √v is the root mean square of λx, that of x stays at
-η/38: the floor on which Adam hovers is its stability limit, and in the long run only a falling rate lowers
-it. A test may stop Adam before that: while v still remembers the first, large gradients, x shrinks far below
-the floor (sections 4 and 6 stop there); when v has forgotten them, x comes back. (At the floor β₂ is 0.99
-where nothing else is said; with 0.999 v is slower, and the floor in the end the same.)
+its limit of stability (section 16: its edge): with v standing still, curvature λ is stable below λ/√v = (2
++ 2β₁)/((1 − β₁)η), which is 38/η for β₁ = 0.9. There v stops falling. Since √v is the root mean square of
+λx, that of x stays at η/38: the floor on which Adam hovers is its stability limit, and in the long run only
+a falling rate lowers it. A test may stop Adam before that: while v still remembers the first, large
+gradients, x shrinks far below the floor (sections 4 and 6 stop there); when v has forgotten them, x comes
+back. (At the floor β₂ is 0.99 where nothing else is said; with 0.999 v is slower, and the floor in the end
+the same.)
 """
 
 import jax.numpy as jnp
@@ -99,7 +100,7 @@ def _rotation(report: Report, quick: bool) -> None:
         ]
     low, high = kappas[[0, -1]]
     spread = f"κ = {low:g} to {high:,.0f}"
-    report.same(f"Adam, aligned: fewest and most steps, {spread}", adam[0, 0], adam[:, 0].max())
+    report.same(f"Adam, aligned: most steps, as many as the fewest, {spread}", adam[0, 0], adam[:, 0].max())
     off = np.abs(descent[:, 1] - descent[:, 0]).max()
     report.same(f"gradient descent: change of its steps by the rotation, {spread}", 0.0, off)
     predicted = np.log(np.cos(0.3) / NEAR) * high / EDGE
@@ -110,7 +111,9 @@ def _rotation(report: Report, quick: bool) -> None:
         rel=0.4 if quick else 0.15,
     )
     gain = descent[-1, 1] / adam[-1, 1]
-    report.at_most(f"gain of Adam over gradient descent, rotated, κ = {high:,.0f}: at most 38/2", 19.0, gain)
+    report.at_most(
+        f"gain of Adam over gradient descent, rotated, κ = {high:,.0f}: 38/2 for large κ", 19.0, gain
+    )
     report.too_strong(
         "Adam removes bad scaling.",
         "it removes bad scaling along the coordinates; on a valley at 45° to them its steps grow as κ.",
@@ -127,8 +130,8 @@ def _rotation(report: Report, quick: bool) -> None:
         f"At κ = {high:,.0f} Adam at its best rate needs {adam[-1, 0]:,.0f} steps on the aligned valley and "
         f"{adam[-1, 1]:,.0f} on the rotated one; gradient descent needs {descent[-1, 0]:,.0f} on both. After "
         "the rotation both coordinates see the steep direction, √v is the same for both, and Adam is "
-        "gradient descent with momentum: its edge is at 38 instead of 2, which makes it "
-        f"{gain:.0f} times as fast here, and 19 times at the most."
+        "gradient descent with momentum: its limit is at 38 instead of 2, which makes it "
+        f"{gain:.0f} times as fast here, and 19 times where κ is large and v stands still."
     )
 
 
@@ -141,6 +144,12 @@ def _valley(report: Report) -> None:
         f"Rosenbrock from (−1.2, 1), η = {words(tuple(ROSENBROCK))}: steps to ‖∇f‖∞ ≤ 1e-6 (reference)",
         tuple(ROSENBROCK.values()),
         tuple(r.steps if r.success else r.status.name for r in runs),
+    )
+    few, many = runs[-1].steps, runs[0].steps
+    report.tell(
+        f"On Rosenbrock's function a rate a hundred times as large saves a factor of {many / few:.1f} only, "
+        "and the test stops the runs before they come back to the floor. Gradient descent takes 15,938 steps "
+        "at most of what it bears there (section 16), AdGD about 8,470 (section 5)."
     )
 
 

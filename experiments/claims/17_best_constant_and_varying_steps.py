@@ -19,9 +19,11 @@ last digits.
   t after N − 1. Heavy ball is fast on quadratics, where its error shrinks by (√κ−1)/(√κ+1) a step in the
   long run, and may cycle for ever elsewhere.
 
-The 301 functions: Huber's with 300 thresholds from 1e-5 R to 0.9 R, and the parabola. The counterexample
-(Lessard et al., 2016): f′ = 25x below 1, x + 24 up to 2, 25x − 24 beyond; heavy ball takes its best constants
-on quadratics of these curvatures, the rate 4/(√L+√μ)² = 1/9 and β = 4/9.
+In the tables L = R = 1 where nothing else is said, and the spectral radius of a step is the factor by which
+the error shrinks in the long run. The 301 functions: Huber's with 300 thresholds from 1e-5 R to 0.9 R, and
+the parabola. The counterexample (Lessard et al., 2016): f′ = 25x below 1, x + 24 up to 2, 25x − 24 beyond;
+heavy ball takes its best constants on quadratics of these curvatures, the rate 4/(√L+√μ)² = 1/9 and β =
+4/9.
 """
 
 import jax

@@ -3,7 +3,8 @@
 A step of gradient descent needs the one before, so the steps of a run cannot be shared out. What can be
 shared out is what one step does: its n entries, its rows of data, or many runs that have nothing to say to
 each other. The time of a step is therefore about t₀ + c·size: an overhead that no device does without, and
-the work, which a device of many units does in less. **Where does an accelerator win?**
+the work, which a device of many units does in less. (c grows where the numbers no longer fit the caches.)
+**Where does an accelerator win?**
 
 The same script runs on any device, in float64, by three kinds of work:
 
