@@ -247,7 +247,7 @@ def _methods(distances: np.ndarray, results: dict):
                 counts,
                 "os^vD*"[i] + "-",
                 color=COLORS[i],
-                markersize=9 if i == 1 else 5,
+                markersize=9 if name == "Newton–Raphson" else 5,
                 label=name,
             )
             failed = distances[np.isnan(counts)]

@@ -154,7 +154,7 @@ def main(quick: bool = False) -> Report:
         "valleys",
         _valley_figure(valleys),
         "Left, steps at κ = 10⁴: the same on the aligned and the turned valley for a few, more on the turned "
-        "one for all others (no marker: not solved). Right, distance from the minimum in the end at two rates",
+        "one for all others (no marker: not solved). Right, distance from the minimum in the end, two rates",
     )
     return report
 

@@ -135,9 +135,9 @@ def _two_dimensions(report: Report) -> None:
         f"On Rosenbrock's function the run at η = {BEYOND} goes down the valley like the others. Then it "
         f"jumps for ever between ({ends[0].x[0]:.6f}, {ends[0].x[1]:.6f}) and "
         f"({ends[1].x[0]:.6f}, {ends[1].x[1]:.6f}), not across (1, 1), but across the floor of the valley "
-        f"at ({middle[0]:.4f}, {middle[1]:.4f}). There λmax is 2/η: the floor leads down to (1, 1), the swing "
-        "drives the run back to where the valley is just flat enough, and the two are in balance. The network "
-        "does the same in more dimensions."
+        f"at ({middle[0]:.4f}, {middle[1]:.4f}). There λmax is 2/η: the floor leads down to (1, 1), the "
+        "swing drives the run back to where the valley is just flat enough, and the two are in balance. The "
+        "network does the same in more dimensions."
     )
 
 
