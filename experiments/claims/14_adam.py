@@ -148,8 +148,8 @@ def _valley(report: Report) -> None:
     few, many = runs[-1].steps, runs[0].steps
     report.tell(
         f"On Rosenbrock's function a rate a hundred times as large saves a factor of {many / few:.1f} only, "
-        "and the test stops the runs before they come back to the floor. Gradient descent takes 15,938 steps "
-        "at most of what it bears there (section 16), AdGD about 8,470 (section 5)."
+        "and the test stops the runs before they come back to the floor. Gradient descent takes "
+        "15,938 steps at nearly the largest rate that it bears (section 16), AdGD about 8,470 (section 5)."
     )
 
 
