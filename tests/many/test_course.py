@@ -153,5 +153,7 @@ def test_in_another_thread_it_goes_on_without_signals(whole):
     ],
 )
 def test_bad_input(given, error, words):
+    if "checkpoint" in given:
+        pytest.importorskip("orbax.checkpoint")
     with pytest.raises(error, match=words):
         jgd.minimize_many(lambda x: jnp.sum(x**2), np.ones((3, 2)), NEWTON, **given)
