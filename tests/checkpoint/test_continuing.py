@@ -51,7 +51,7 @@ def test_every_method_goes_on_to_the_bit(name, tmp_path):
     made = method(name, "rosenbrock")
     recorder = jgd.Recorder(x=True)
     check_continues(
-        tmp_path, [3, 6], known.fun, known.x0, made, args=known.args, recorder=recorder, max_steps=12
+        tmp_path, [2, 5], known.fun, known.x0, made, args=known.args, recorder=recorder, max_steps=12
     )
 
 
