@@ -111,11 +111,10 @@ def main(quick: bool = False) -> Report:
         "hundred times as large costs four of them about a hundred times the steps, four others 8 to 24 "
         "times, and conjugate gradients none",
     )
-    widest = dict(zip(steps, (int(counted[-1]) for counted in steps.values()), strict=True))
     report.tell(
         f"At κ = {kappas[-1]:,.0f} gradient descent at its best constant rate needs "
-        f"{widest['gradient descent']:,} steps, heavy ball with its best constants "
-        f"{widest['heavy ball']:,}, Newton–Raphson {widest['Newton–Raphson']}."
+        f"{steps['gradient descent'][-1]:,} steps, heavy ball with its best constants "
+        f"{steps['heavy ball'][-1]:,}, Newton–Raphson {steps['Newton–Raphson'][-1]}."
     )
     report.tell(
         "On a quadratic BB1's rate is that of exact line search, used one step late (BB2's is the one that "
@@ -137,9 +136,13 @@ def main(quick: bool = False) -> Report:
 
 def _run(method, kappa: float, **given) -> jgd.Result:
     """A run on ten curvatures."""
-    h = np.linspace(1.0, kappa, 10)
     limits = {"gtol": 1e-8, "grtol": 0.0, "max_steps": 1_000_000} | given
-    return jgd.minimize(valley, np.ones(10), method, args=(h,), **limits)
+    return jgd.minimize(valley, np.ones(10), method, args=(_ten(kappa),), **limits)
+
+
+def _ten(kappa: float) -> np.ndarray:
+    """Ten curvatures, evenly from 1 to κ."""
+    return np.linspace(1.0, kappa, 10)
 
 
 def _check_ten(report: Report, ten: dict[str, tuple[int, ...]]) -> None:
@@ -154,7 +157,7 @@ def _check_ten(report: Report, ten: dict[str, tuple[int, ...]]) -> None:
             said = FORMULAS.get(name, "reference values")
             report.near(f"{claim}, {said}", counts, ten[name], abs=2)
     kappa = CONDITIONS[0]
-    h = np.linspace(1.0, kappa, 10)
+    h = _ten(kappa)
     recorder = jgd.Recorder(rows=64, x=True)
     x, rate = _history(_run(TEN["BB1"][0](kappa), kappa, max_steps=50, recorder=recorder))
     exact = np.sum((h * x) ** 2, axis=1) / np.sum(h * (h * x) ** 2, axis=1)
