@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jgd.core import tree
 from jgd.core.status import Status
 from jgd.core.words import abbreviated, plural
 from jgd.driver.carry import Carry, Program
@@ -73,8 +74,6 @@ class Result:
     work: Work
     tolerances: Tolerances
     method: str
-    dtype: str
-    parameters: int
     compile_seconds: float
     run_seconds: float
     carry: Carry
@@ -101,6 +100,16 @@ class Result:
         if box is None:
             return jax.tree.map(lambda leaf: np.zeros(np.shape(leaf), bool), self.x)
         return jax.tree.map(lambda free: ~np.asarray(free), box.free(self.x, self.grad))
+
+    @property
+    def dtype(self) -> str:
+        """The name of the widest dtype in x."""
+        return tree.dtype(self.x).name
+
+    @property
+    def parameters(self) -> int:
+        """The number of entries of x."""
+        return tree.size(self.x)
 
     @property
     def success(self) -> bool:
