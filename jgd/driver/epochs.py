@@ -12,7 +12,7 @@ from jgd.core.objective import Objective
 from jgd.core.record import record
 from jgd.core.status import Status
 from jgd.core.types import Point
-from jgd.driver.stop import Look
+from jgd.driver.rule import Look
 
 
 @record

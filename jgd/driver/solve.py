@@ -22,8 +22,9 @@ from jgd.core import tree
 from jgd.core.status import Status
 from jgd.driver.carry import GRID, Carry, Motion, Position, Program
 from jgd.driver.recorder import has_row, steps_to_row
+from jgd.driver.rule import Look
 from jgd.driver.steps import StepLoop, empty_history, read_gauge, row_of
-from jgd.driver.stop import Look, Stop
+from jgd.driver.stop import Stop
 
 
 def _to_edge(k: jax.Array, exponent: int) -> jax.Array:

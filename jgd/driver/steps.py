@@ -15,7 +15,7 @@ from jgd.core.status import Status
 from jgd.core.types import Info, Point, reported
 from jgd.driver.carry import GRID, Carry, Motion, Position, Program
 from jgd.driver.recorder import COUNTS, Row
-from jgd.driver.stop import Progress
+from jgd.driver.rule import Progress
 
 COLUMNS = ("value", "grad_norm", "step_norm", "rate", "accepted")
 """The real columns of every history; a method's own follow."""
