@@ -107,8 +107,8 @@ def _two_dimensions(report: Report) -> None:
     report.near("2/λmax (reference value)", 0.00199680384, float(there.stable_rate), rel=1e-8, digits=9)
 
     def run(rate: float, steps: int) -> jgd.Result:
-        method = jgd.gradient_descent(rate)
-        return jgd.minimize(problem.fun, problem.x0, method, gtol=1e-6, max_steps=steps)
+        method, recorder = jgd.gradient_descent(rate), jgd.Recorder(rows=1024, x=True)
+        return jgd.minimize(problem.fun, problem.x0, method, gtol=1e-6, max_steps=steps, recorder=recorder)
 
     arrived = [run(rate, 100_000) for rate in VALLEY]
     report.same(
@@ -138,6 +138,13 @@ def _two_dimensions(report: Report) -> None:
         f"at ({middle[0]:.4f}, {middle[1]:.4f}). There λmax is 2/η: the floor leads down to (1, 1), the "
         "swing drives the run back to where the valley is just flat enough, and the two are in balance. The "
         "network does the same in more dimensions."
+    )
+    report.draw(
+        "valley",
+        _valley_figure({max(VALLEY): arrived[-1], BEYOND: ends[0]}, [end.x for end in ends]),
+        "Left, how far from the floor of the valley two runs on Rosenbrock's function are: one comes to rest "
+        "on it, the other stays at a distance. Right, the two points between which that one jumps, above and "
+        "below the floor",
     )
 
 
@@ -253,6 +260,28 @@ def _question(report: Report, data, steps: int, looks: int) -> None:
         f"{sharpness[-1]:.1f}, with 2/η = {2 / low:g}, and the loss has fallen from {value[0]:.3g} to "
         f"{value[-1]:.3g}. The curvature where a run ends tells of its rate as much as of the problem.",
     )
+
+
+def _valley_figure(runs, ends):
+    figure, (far, close) = panels(1, 2, (10.5, 4.8))
+    for i, (rate, run) in enumerate(runs.items()):
+        step, (x, y) = run.history["step"], run.history["x"].T
+        name = f"η = {rate:g}, every {step[1]:,}th step" if step[1] > 1 else f"η = {rate:g}"
+        far.loglog(step[1:], np.abs(y - x**2)[1:], color=COLORS[i], linestyle=DASHES[i], label=name)
+    x, y = np.array(ends).T
+    close.plot(x, y - x**2, "o-", color=COLORS[1], markersize=7, label=f"the end at η = {BEYOND:g}")
+    close.plot(x.mean(), 0, "x", color="0.2", markersize=9, label="here λmax = 2/η")
+    close.plot(1, 0, "*", color="0.2", markersize=12, label="the minimum (1, 1)")
+    mark(close, "y", 0, "floor of the valley, y = x²")
+    far.set(xlabel="steps", ylabel="distance |y − x²| from the floor", title="One run settles on the floor")
+    close.set(
+        xlabel="x",
+        ylabel="y − x²",
+        title="The other jumps across it",
+        xticks=(0.997, 0.998, 0.999, 1.0, 1.001),
+    )
+    legend(figure, far, close, columns=3)
+    return figure
 
 
 def _descent_figure(runs):
