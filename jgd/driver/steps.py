@@ -1,6 +1,7 @@
 """The steps of a program: the innermost loop, the evaluation line, and what a step reports."""
 
 import dataclasses
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -9,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.extend.core import jaxpr_as_fun
 
 from jgd.core import tree
 from jgd.core.status import Status
@@ -39,14 +41,7 @@ class StepLoop:
 
     def __init__(self, program: Program, start: Motion) -> None:
         self.program, self.start = program, start
-        info, pays = _probe(program, start.at)
-        own = jax.tree.leaves(program.method)
-        columns = {name: getattr(info, name) for name in ("rate", "accepted", "status", *COUNTS)}
-        fixed = {
-            name: value
-            for name, value in columns.items()
-            if isinstance(value, bool | int | float) or any(value is leaf for leaf in own)
-        }
+        self._take, fixed, pays = _traced(program, start.at)
         self.paid = jnp.array([pays, pays, 0, 0, 0], jnp.int32)
         self.settled = {name: fixed[name] for name in ("rate", "accepted", "status") if name in fixed}
         if all(name in fixed for name in COUNTS):
@@ -85,10 +80,10 @@ class StepLoop:
     def step(self, varying: Motion) -> Motion:
         """One step."""
         now, start = self.complete(varying), self.start
-        following, info, _ = _advance(self.program, now.at)
+        following, columns = self._take(now.at)
         counts = now.counts
         if "counts" not in self.settled:
-            own = jnp.stack([jnp.asarray(getattr(info, name), jnp.int32) for name in COUNTS])
+            own = jnp.stack([jnp.asarray(columns[name], jnp.int32) for name in COUNTS])
             counts = counts + self.paid + own
         value, gauge = following.point.value, now.gauge
         if self.program.gauge is not None:
@@ -96,9 +91,9 @@ class StepLoop:
         return self.vary(
             Motion(
                 at=following,
-                rate=jnp.asarray(info.rate, start.rate.dtype),
-                accepted=jnp.asarray(info.accepted, bool),
-                status=jnp.asarray(info.status, jnp.int32),
+                rate=jnp.asarray(columns["rate"], start.rate.dtype),
+                accepted=jnp.asarray(columns["accepted"], bool),
+                status=jnp.asarray(columns["status"], jnp.int32),
                 counts=counts,
                 best_value=jnp.where(value < now.best_value, value, now.best_value),
                 gauge=gauge,
@@ -106,16 +101,20 @@ class StepLoop:
         )
 
 
-def _probe(program: Program, at: Position) -> tuple[Info, bool]:
-    """What a step reports, and whether the driver pays for its Point; checks what the method returns."""
+def _traced(program: Program, at: Position) -> tuple[Callable[[Position], tuple], dict[str, Any], bool]:
+    """A step, traced once and checked: Position -> (the next one, the columns of Info).
+
+    With it the columns that are the same at every step, and whether the driver pays for its Point.
+    """
     seen: list[tuple[Info, bool]] = []
 
-    def probe(at: Position) -> Position:
+    def probe(at: Position) -> tuple[Position, dict[str, Any]]:
         following, info, pays = _advance(program, at)
         seen.append((info, pays))
-        return following
+        return following, dict(vars(info))
 
-    following = jax.eval_shape(probe, at)
+    closed, shapes = jax.make_jaxpr(probe, return_shape=True)(at)
+    (info, pays), following = seen[0], shapes[0]
     try:
         chex.assert_trees_all_equal_structs(at, following)
         chex.assert_trees_all_equal_shapes_and_dtypes(at, following)
@@ -124,7 +123,6 @@ def _probe(program: Program, at: Position) -> tuple[Info, bool]:
             "method: step() must return a point and a state of the structure, shapes and dtypes of those "
             f"it was given ({str(error).splitlines()[0]})."
         ) from None
-    info = seen[0][0]
     for field in dataclasses.fields(info):
         shape = jnp.shape(getattr(info, field.name))
         if shape != ():
@@ -132,7 +130,18 @@ def _probe(program: Program, at: Position) -> tuple[Info, bool]:
                 f"method: the {field.name} of a step must be one number, got shape {shape}; for several "
                 "rates at once use jax.vmap over jgd.solve."
             )
-    return seen[0]
+    own, run, structure = jax.tree.leaves(program.method), jaxpr_as_fun(closed), jax.tree.structure(shapes)
+    fixed = {
+        name: value
+        for name, value in vars(info).items()
+        if isinstance(value, bool | int | float) or any(value is leaf for leaf in own)
+    }
+
+    def take(at: Position) -> tuple[Position, dict[str, Any]]:
+        following, columns = jax.tree.unflatten(structure, run(*jax.tree.leaves(at)))
+        return following, columns | fixed
+
+    return take, fixed, pays
 
 
 def _report(program: Program, state: Any) -> dict[str, jax.Array]:
