@@ -33,7 +33,7 @@ _BY_ENTRY = """
 abs acos acosh add add_any and argmax argmin asin asinh atan atan2 atanh bitcast_convert_type cbrt ceil clamp
 clz convert_element_type copy cos cosh cumsum div eq erf erf_inv erfc exp exp2 expm1 floor ge gt integer_pow
 is_finite le log log1p logistic lt max min mul ne neg nextafter not or pow reduce_and reduce_max reduce_min
-reduce_or reduce_prod reduce_sum rem round rsqrt select_n shift_left shift_right_arithmetic
+reduce_or reduce_precision reduce_prod reduce_sum rem round rsqrt select_n shift_left shift_right_arithmetic
 shift_right_logical sign sin sinh sqrt square stop_gradient sub tan tanh xor
 """
 
@@ -129,7 +129,7 @@ def _fits(equation: Any) -> bool:
         return False
     if name == "dot_general" and not _is_by_vector(equation):
         return False
-    largest = max(prod(aval.shape) for aval in avals)
+    largest = max((prod(aval.shape) for aval in avals), default=0)
     return largest <= MOST.get(name, 0)
 
 

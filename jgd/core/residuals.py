@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jgd.core import tree
+
 
 @dataclass(frozen=True)
 class Residuals:
@@ -61,8 +63,11 @@ def residuals(fun: Callable) -> Residuals:
 
 
 def _half_square(r: Any) -> jax.Array:
-    leaves = map(jnp.asarray, jax.tree.leaves(r))
-    parts = [jnp.vdot(leaf, leaf, precision=lax.Precision.HIGHEST) / 2 for leaf in leaves]
+    leaves = [jnp.asarray(leaf) for leaf in jax.tree.leaves(r)]
+    if not leaves:
+        raise TypeError("fun must return residuals, an array or a pytree of them; got none.")
+    wide = tree.dtype(leaves)
+    parts = [jnp.vdot(leaf, leaf, precision=lax.Precision.HIGHEST).astype(wide) / 2 for leaf in leaves]
     total = parts[0]
     for part in parts[1:]:
         total = total + part

@@ -141,6 +141,15 @@ def unravelled(v: jax.Array, x: Tree) -> Tree:
     return unravel(v.astype(flat.dtype))
 
 
+def is_within_bits(x: Tree, y: Tree) -> jax.Array:
+    """Whether y is x but for the last 4 bits of each entry; in 16 bits, but for a thousandth."""
+
+    def is_near(a: jax.Array, b: jax.Array) -> jax.Array:
+        return jnp.all(jnp.abs(b - a) <= min(16 * float(jnp.finfo(b.dtype).eps), 1e-3) * jnp.abs(b))
+
+    return _total(jax.tree.leaves(jax.tree.map(is_near, x, y)), jnp.logical_and, jnp.dtype(bool))
+
+
 def select(condition: jax.Array, x: Tree, y: Tree) -> Tree:
     """x where the scalar condition holds, else y, without computing on either."""
     return lax.cond(condition, lambda: x, lambda: y)

@@ -9,7 +9,7 @@ from jgd.core.objective import Objective
 from jgd.core.record import record, static
 from jgd.core.types import Info, Point
 from jgd.linalg.free import among, apart, part
-from jgd.linalg.truncated import forcing, steihaug
+from jgd.linalg.truncated import forcing, normalized, steihaug
 
 LONGEST = 10.0
 """A direction is at most so many times as long as x, or as 1 where x is shorter."""
@@ -35,6 +35,6 @@ class NewtonCG:
         x, grad = tree.vector(p.x), tree.vector(p.grad)
         radius = LONGEST * jnp.maximum(jnp.linalg.norm(x), 1)
         free = f.ravelled_free(p)
-        g, product = part(grad, free), among(f.ravelled_hvp(p.x), free)
-        ended = steihaug(product, g, radius, forcing(g), min(self.most, 2 * x.size))
+        product, g, unit = normalized(among(f.ravelled_hvp(p.x), free), part(grad, free))
+        ended = steihaug(product, g, radius, forcing(g, unit), min(self.most, 2 * x.size))
         return tree.unravelled(apart(ended.d, grad, free), p.x), None, Info(hvps=ended.products)

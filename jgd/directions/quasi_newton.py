@@ -13,11 +13,12 @@ from jgd.core.record import record, static
 from jgd.core.types import Info, Point
 from jgd.linalg.dense import times
 from jgd.linalg.free import apart, part
+from jgd.linalg.norm import norm
 
 
 def first_scale(grad: jax.Array) -> jax.Array:
     """1/|grad|, or 1 where that is larger: a first step of length one at most."""
-    return 1 / jnp.maximum(jnp.linalg.norm(grad), 1)
+    return 1 / jnp.maximum(norm(grad), 1)
 
 
 @record

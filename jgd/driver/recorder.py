@@ -69,8 +69,8 @@ class Recorder:
         return self.rows.bit_length() - 1
 
     def row(self, k: jax.Array, point: Point, reals: list[jax.Array], counts: jax.Array) -> Row:
-        """The row of a step, its real columns in the widest dtype among them."""
-        dtype = tree.scalar_dtype(reals)
+        """The row of a step, its real columns in the widest float dtype among them."""
+        dtype = tree.scalar_dtype([real for real in reals if jnp.issubdtype(real.dtype, jnp.floating)])
         x = tree.ravel(point.x)[0] if self.x else None
         wholes = jnp.concatenate([k[None], counts])
         return Row(jnp.stack([real.astype(dtype) for real in reals]), wholes, x)

@@ -147,10 +147,12 @@ class Stall:
     """Stop when the value or the step no longer moves at `patience` checks in a row.
 
     The step does not move if it changes no entry of x by more than xtol * (the largest entry of x):
-    with xtol = 0, if x is the same to the last bit, or moves by its last 4 bits while both value and gradient
-    have been as low before. The value does not move if it changes by less than ftol * max(|f|, 1). A step
-    that the method did not accept, or that it made at rate 0 before x ever moved, does not count. STALLED, or
-    PRECISION_LIMIT if x moves by those bits at most after the value had fallen, at a rate that is not 0.
+    with xtol = 0, if x is the same to the last bit, or if each entry moves by its last 4 bits at most while
+    both value and gradient have been as low before; on mini-batches, where these are of other functions, if x
+    is the same. The value does not move if it changes by less than ftol * max(|f|, 1). A step that the method
+    did not accept, that it made at rate 0 before x ever moved, or that a mini-batch without a gradient made,
+    does not count. STALLED, or PRECISION_LIMIT if x moves by those bits at most after the value had fallen,
+    at a rate that is not 0.
     """
 
     ftol: Any = 0.0
@@ -172,14 +174,15 @@ class Stall:
         count, moved, least_value, least_grad = memory
         value, step = look.new.value, look.step_norm
         moved = moved | (step > 0)
-        bits = min(16 * float(jnp.finfo(tree.dtype(look.new.x)).eps), 1e-3)
-        tiny = step <= bits * look.x_norm
+        tiny = tree.is_within_bits(look.old.x, look.new.x) if f.fixed else step == 0
         dithers = tiny & (value >= least_value) & (look.grad_norm >= least_grad)
         still = (step <= jnp.asarray(self.xtol, step.dtype) * look.x_norm) | dithers
         ftol = jnp.asarray(self.ftol, value.dtype)
         flat = jnp.abs(value - look.old.value) < ftol * jnp.maximum(jnp.abs(value), 1)
         failed = jnp.where(still | flat, count + 1, jnp.zeros_like(count))
         counts = look.accepted & (moved | (look.rate != 0))
+        if not f.fixed:
+            counts = counts & (tree.norm_inf(look.old.grad) > 0)
         count = jnp.where(counts, failed, count)
         exhausted = tiny & (value < look.first_value) & (look.rate != 0)
         reason = jnp.where(exhausted, Status.PRECISION_LIMIT, Status.STALLED)

@@ -15,6 +15,7 @@ from jgd.core.objective import Objective
 from jgd.core.streamed import raise_fault
 from jgd.core.types import Point
 from jgd.linalg import lanczos
+from jgd.linalg.norm import norm
 
 DENSE_LIMIT = 500
 """Up to this many parameters the Hessian is formed and all its eigenvalues are found."""
@@ -83,7 +84,7 @@ def _eigh(objective: Objective, x: Any) -> tuple[jax.Array, list[tuple[Any, jax.
     for i in (0, -1):
         y = vectors[:, i]
         image = jnp.dot(hessian, y, precision=lax.Precision.HIGHEST)
-        ends.append((_like(x, y), lanczos.norm(image - values[i] * y)))
+        ends.append((_like(x, y), norm(image - values[i] * y)))
     return values, ends
 
 
@@ -154,7 +155,7 @@ def _vector(
     """A Ritz vector as a pytree like x, and the size of its residual by one product more."""
     y = jnp.dot(weights, so_far.basis, precision=lax.Precision.HIGHEST)
     y = y / jnp.linalg.norm(y)
-    return _like(x, y), lanczos.norm(flat_hvp(objective, x)(y) - value * y)
+    return _like(x, y), norm(flat_hvp(objective, x)(y) - value * y)
 
 
 def _lanczos(

@@ -19,11 +19,15 @@ def among(product: Callable[[jax.Array], jax.Array], free: Mask) -> Callable[[ja
 
 
 def reduced(H: jax.Array, free: Mask) -> jax.Array:
-    """H (n, n) among the free entries, the identity among the others: solving with it leaves those apart."""
+    """H (n, n) among the free entries, a diagonal among the others: solving with it leaves those apart.
+
+    The diagonal is as large as H's largest entry there, so that neither is small beside the other.
+    """
     if free is None:
         return H
-    both = free[:, None] & free
-    return jnp.where(both, H, jnp.diag(jnp.where(free, 0, 1).astype(H.dtype)))
+    among_free = jnp.where(free[:, None] & free, H, 0)
+    size = jnp.max(jnp.abs(among_free))
+    return among_free + jnp.diag(jnp.where(free, 0, jnp.where(size > 0, size, 1)))
 
 
 def apart(d: jax.Array, grad: jax.Array, free: Mask) -> jax.Array:

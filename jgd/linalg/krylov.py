@@ -32,12 +32,12 @@ def beyond(product: Callable[[jax.Array], jax.Array], g: jax.Array, radius: jax.
     early = (jnp.linalg.norm(ended.d) > 0.99 * radius) & (ended.products < count)
 
     def further() -> Ended:
-        d, decrease = on_boundary(product, g, radius, count, most)
+        d, decrease, took = on_boundary(product, g, radius, count, most)
         lower = decrease > ended.decrease
         return Ended(
             jnp.where(lower, d, ended.d),
             jnp.where(lower, decrease, ended.decrease),
-            ended.products + count,
+            ended.products + took,
             ended.indefinite,
         )
 
@@ -46,24 +46,25 @@ def beyond(product: Callable[[jax.Array], jax.Array], g: jax.Array, radius: jax.
 
 def on_boundary(
     product: Callable[[jax.Array], jax.Array], g: jax.Array, radius: jax.Array, count: jax.Array, most: int
-) -> tuple[jax.Array, jax.Array]:
-    """The d = Q h that minimizes g.d + d.Hd/2 over |d| <= radius, and the decrease that the model promises.
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The d = Q h that minimizes g.d + d.Hd/2 over |d| <= radius, its promised decrease, its products.
 
-    Q are `count` <= `most` Lanczos vectors of H that begin with g, so that the model is tridiagonal in h:
+    Q are `count` <= `most` Lanczos vectors of H that begin with g, fewer where these span all that there is
+    to see from g, so that the model is tridiagonal in h:
     (T + shift I) h = -|g| e1 with the least shift for which h is short enough.
 
     Reference: Gould, Lucidi, Roma & Toint (1999), Solving the trust-region subproblem using the Lanczos
     method, section 5.
     """
-    basis, diagonal, beside = _lanczos(product, g, count, most)
+    took, basis, diagonal, beside = _lanczos(product, g, count, most)
     size = jnp.linalg.norm(g)
     h = _within(diagonal, beside, size, radius)
     image = diagonal * h + beside * jnp.roll(h, -1) + jnp.roll(beside, 1) * jnp.roll(h, 1)
-    return times(h, basis), -(size * h[0] + times(h, image) / 2)
+    return times(h, basis), -(size * h[0] + times(h, image) / 2), took
 
 
 def _lanczos(product: Callable, g: jax.Array, count: jax.Array, most: int) -> tuple[jax.Array, ...]:
-    """The basis (most, n), T's diagonal and what stands beside it; rows that are not needed are I's."""
+    """How many vectors, the basis (most, n), T's diagonal and what stands beside it; other rows are I's."""
     size = jnp.linalg.norm(g)
 
     def going(carry: tuple) -> jax.Array:
@@ -88,8 +89,8 @@ def _lanczos(product: Callable, g: jax.Array, count: jax.Array, most: int) -> tu
     rows = jnp.zeros(most, g.dtype)
     start = (zero, g / size, jnp.zeros_like(g), jnp.ones_like(size), jnp.zeros_like(size))
     basis = jnp.zeros((most, g.size), g.dtype)
-    *_, basis, diagonal, beside = lax.while_loop(going, step, (*start, basis, rows + 1, rows))
-    return basis, diagonal, beside
+    took, *_, basis, diagonal, beside = lax.while_loop(going, step, (*start, basis, rows + 1, rows))
+    return took, basis, diagonal, beside
 
 
 def _within(diagonal: jax.Array, beside: jax.Array, size: jax.Array, radius: jax.Array) -> jax.Array:

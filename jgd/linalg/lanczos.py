@@ -15,6 +15,7 @@ from jax import lax
 
 from jgd.core.record import record
 from jgd.linalg.dense import times
+from jgd.linalg.norm import norm
 
 VANISHED = 40
 """A remainder of up to so many roundings of the largest entry of T counts as none."""
@@ -71,12 +72,6 @@ def extend(product: Callable[[jax.Array], jax.Array], so_far: Tridiagonal, end: 
         )
 
     return lax.while_loop(going, step, so_far)
-
-
-def norm(v: jax.Array) -> jax.Array:
-    """|v|, where the squares of its entries would be out of range too."""
-    size = jnp.max(jnp.abs(v))
-    return size * jnp.linalg.norm(v / jnp.where(size > 0, size, jnp.ones_like(size)))
 
 
 def small_eigh(t: Tridiagonal) -> tuple[jax.Array, jax.Array]:

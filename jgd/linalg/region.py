@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jgd.linalg.norm import norm, unit_of
+
 ITERATIONS = 40
 NEAR = 1.05
 """A step on the boundary may be so many times too long, and is then shortened to it."""
@@ -21,26 +23,33 @@ def within_radius(values: jax.Array, g: jax.Array, radius: jax.Array) -> jax.Arr
     """
     lowest = jnp.min(values)
     least = 4 * float(jnp.finfo(values.dtype).eps) * jnp.max(jnp.abs(values))
-    least = jnp.where(least > 0, least, jnp.ones_like(least))
+    tiny = float(jnp.finfo(values.dtype).tiny)
+    least = jnp.where(least > 0, least, jnp.maximum(norm(g) / radius, tiny))
     bent = lowest <= least
 
+    def shifted(shift: jax.Array) -> tuple[jax.Array, ...]:
+        """d, a unit near its length, and in that unit its squares and their sum."""
+        d = -g / (values + shift)
+        unit = unit_of(d)
+        squares = (d / unit) ** 2
+        return d, unit, squares, jnp.sum(squares)
+
     def too_long(carry: tuple) -> jax.Array:
-        _, d, count = carry
-        return (jnp.sum(d**2) > (NEAR * radius) ** 2) & (count < ITERATIONS)
+        _, (_, unit, _, squared), count = carry
+        return (unit * jnp.sqrt(squared) > NEAR * radius) & (count < ITERATIONS)
 
     def newton(carry: tuple) -> tuple:
-        shift, d, count = carry
-        squared = jnp.sum(d**2)
-        excess = jnp.sqrt(squared) / radius - 1
-        shift = shift + excess * squared / jnp.sum(d**2 / (values + shift))
-        return shift, -g / (values + shift), count + 1
+        shift, (_, unit, squares, squared), count = carry
+        excess = unit * jnp.sqrt(squared) / radius - 1
+        shift = shift + excess * squared / jnp.sum(squares / (values + shift))
+        return shift, shifted(shift), count + 1
 
     first = jnp.where(bent, least - lowest, jnp.zeros_like(least))
-    start = (first, -g / (values + first), jnp.zeros((), jnp.int32))
-    _, d, _ = lax.while_loop(too_long, newton, start)
-    squared, limit = jnp.sum(d**2), radius**2
-    d = jnp.where(squared > limit, d * jnp.sqrt(limit / squared), d)
-    longer = jnp.sqrt(d**2 + limit - squared)
-    hard = (squared < limit) & (lowest < -least)
+    start = (first, shifted(first), jnp.zeros((), jnp.int32))
+    _, (d, unit, _, squared), _ = lax.while_loop(too_long, newton, start)
+    length = unit * jnp.sqrt(squared)
+    d = jnp.where(length > radius, d * (radius / length), d)
+    longer = radius * jnp.sqrt(jnp.maximum((d / radius) ** 2 + 1 - (length / radius) ** 2, 0))
+    hard = (length < radius) & (lowest < -least)
     along = jnp.arange(values.size) == jnp.argmin(values)
     return jnp.where(hard & along, jnp.where(d < 0, -longer, longer), d)

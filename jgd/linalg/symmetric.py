@@ -65,7 +65,7 @@ def _jacobi(A: jax.Array) -> tuple[jax.Array, jax.Array]:
     if n == 1:
         return A[0], identity
     pairs = jnp.asarray(np.array(list(combinations(range(n), 2)), np.int32))
-    small = float(jnp.finfo(A.dtype).eps) ** 2
+    small = float(jnp.finfo(A.dtype).eps)
 
     def rotate(i: jax.Array, carry: tuple) -> tuple:
         A, V = carry
@@ -93,7 +93,7 @@ def _jacobi(A: jax.Array) -> tuple[jax.Array, jax.Array]:
     def rough(carry: tuple) -> jax.Array:
         A, _, count = carry
         off = jnp.where(identity > 0, 0, A)
-        return (count < SWEEPS) & (jnp.sum(off**2) > small * jnp.sum(A**2))
+        return (count < SWEEPS) & (jnp.max(jnp.abs(off)) > small * jnp.max(jnp.abs(A)))
 
     A, V, _ = lax.while_loop(rough, sweep, (A, identity, jnp.zeros((), jnp.int32)))
     return jnp.diagonal(A), V

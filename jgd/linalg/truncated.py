@@ -8,6 +8,7 @@ from jax import lax
 
 from jgd.core.record import record
 from jgd.linalg.dense import times
+from jgd.linalg.norm import unit_of
 
 
 @record
@@ -63,7 +64,16 @@ def steihaug(
     return Ended(d, -times(d, g + r) / 2, k, downward)
 
 
-def forcing(g: jax.Array) -> jax.Array:
-    """The residual that will do: min(1/2, sqrt |g|) |g|, which makes Newton's method superlinear."""
+def normalized(product: Callable, g: jax.Array) -> tuple[Callable, jax.Array, jax.Array]:
+    """The model over a power of two near the size of g, so that squares stay in range; and that power."""
+    unit = unit_of(g)
+    return lambda v: product(v) / unit, g / unit, unit
+
+
+def forcing(g: jax.Array, unit: jax.Array) -> jax.Array:
+    """The residual that will do for g of that unit: min(1/2, sqrt |unit g|) |g|.
+
+    It makes Newton's method superlinear.
+    """
     size = jnp.linalg.norm(g)
-    return jnp.minimum(0.5, jnp.sqrt(size)) * size
+    return jnp.minimum(0.5, jnp.sqrt(unit * size)) * size

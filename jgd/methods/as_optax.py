@@ -11,6 +11,11 @@ from jgd.core import tree
 from jgd.core.objective import Objective
 from jgd.core.types import Method, Point, is_method
 
+MISSING = (
+    "value_fn and value are missing: this method evaluates; give them to update(...), the "
+    "value alone where it needs no more."
+)
+
 
 def as_optax(method: Method) -> optax.GradientTransformationExtraArgs:
     """A jgd method as an optax gradient transformation, for loops that are written around optax.
@@ -59,8 +64,7 @@ def as_optax(method: Method) -> optax.GradientTransformationExtraArgs:
         if value_fn is not None and value is None:
             raise TypeError("value is missing: give the value at params beside value_fn.")
         begun, inner = state
-        dtype = tree.scalar_dtype(params)
-        value = jnp.full((), jnp.nan, dtype) if value is None else jnp.asarray(value)
+        value = _Missing() if value is None else jnp.asarray(value)
         point, f = Point(params, value, updates), _objective(value_fn)
         inner = tree.select(begun, inner, tree.strong(method.init(f, point)))
         step = method.step(f, point, inner)
@@ -70,8 +74,16 @@ def as_optax(method: Method) -> optax.GradientTransformationExtraArgs:
     return optax.GradientTransformationExtraArgs(init, update)
 
 
+class _Missing:
+    """The value that was not given."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Raise: a method uses it."""
+        raise TypeError(MISSING)
+
+
 def _objective(value_fn: Callable | None) -> Objective:
     def missing(x: Any) -> Any:
-        raise TypeError("value_fn and value are missing: this method evaluates; give them to update(...).")
+        raise TypeError(MISSING)
 
     return Objective(missing if value_fn is None else value_fn)

@@ -33,6 +33,7 @@ class Descent:
 
     If a search that may fail does so along a direction that remembers earlier steps, the step is not
     accepted and the direction is started afresh for the next one; if that fails too, the failure is reported.
+    A mini-batch without a gradient gives no step, which is no failure.
     The state is that of the direction and of the search, and where such a search may fail, whether it did.
     """
 
@@ -54,6 +55,10 @@ class Descent:
         d, remembered, found = self.direction(f, point, remembered)
         step = self.search(f, point, d, searched)
         info = _together(found, step.info)
+        if not f.fixed:
+            idle = tree.norm_inf(point.grad) == 0
+            status = jnp.where(idle, Status.RUNNING, info.status).astype(jnp.int32)
+            info = dataclasses.replace(info, status=status)
         if not fresh:
             return Step(step.to, (remembered, step.state), info)
         failed = info.status != Status.RUNNING

@@ -54,7 +54,12 @@ class OptaxMethod:
         before, k = state
         with jax.numpy_dtype_promotion("standard"):
             updates, after = self._transformation().update(
-                point.grad, before, point.x, value=point.value, grad=point.grad, value_fn=f.value
+                point.grad,
+                before,
+                point.x,
+                value=point.value,
+                grad=point.grad,
+                value_fn=lambda x: f.value(f.inside(x)),
             )
             to = jax.tree.map(lambda x, u: x + jnp.asarray(u, x.dtype), point.x, updates)
         trials, gradients = _search_work(after)

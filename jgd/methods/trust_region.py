@@ -18,7 +18,7 @@ from jgd.linalg.free import among, part, reduced
 from jgd.linalg.krylov import beyond
 from jgd.linalg.region import within_radius
 from jgd.linalg.symmetric import eigh
-from jgd.linalg.truncated import forcing, steihaug
+from jgd.linalg.truncated import forcing, normalized, steihaug
 from jgd.searches.trials import noise, told
 
 
@@ -34,7 +34,7 @@ class Exact:
     curvature: Callable = static(default=Objective.ravelled_hvp)
 
     def look(self, f: Objective, p: Point) -> tuple[Any, Info]:
-        """Eigenvalues, eigenvectors, the gradient in their basis, and 1/D."""
+        """Eigenvalues, eigenvectors, the gradient in their basis, 1/D, and which entries are free."""
         free = f.ravelled_free(p)
         hessian = reduced(f.hessian(p.x, self.curvature), free)
         lengths = jnp.sqrt(jnp.abs(jnp.diagonal(hessian)))
@@ -43,7 +43,7 @@ class Exact:
         scale = 1 / lengths
         values, basis = eigh(hessian * scale[:, None] * scale)
         g = part(tree.vector(p.grad), free) * scale
-        return (values, basis, times(g, basis), scale), Info(hessians=1)
+        return (values, basis, times(g, basis), scale, free), Info(hessians=1)
 
     def first_radius(self, f: Objective, p: Point, seen: Any) -> jax.Array:
         """|D x|, or |grad / D| where that is 0."""
@@ -52,14 +52,14 @@ class Exact:
 
     def minimum(self, f: Objective, p: Point, seen: Any, radius: jax.Array) -> tuple:
         """d, its length, the decrease that the model promises, and no products."""
-        values, basis, g, scale = seen
+        values, basis, g, scale, free = seen
         d = within_radius(values, g, radius)
         promised = -jnp.sum(d * (g + values * d / 2))
-        return scale * times(basis, d), jnp.linalg.norm(d), promised, jnp.zeros((), jnp.int32)
+        return part(scale * times(basis, d), free), jnp.linalg.norm(d), promised, jnp.zeros((), jnp.int32)
 
     def promise(self, f: Objective, p: Point, seen: Any, move: jax.Array) -> tuple[jax.Array, int]:
         """The decrease that the model promises of another move, and the products that it took."""
-        values, basis, g, scale = seen
+        values, basis, g, scale, _ = seen
         d = times(move / scale, basis)
         return -jnp.sum(d * (g + values * d / 2)), 0
 
@@ -87,11 +87,10 @@ class Truncated:
     def minimum(self, f: Objective, p: Point, seen: Any, radius: jax.Array) -> tuple:
         """d, its length, the decrease that the model promises, and the number of products."""
         free = f.ravelled_free(p)
-        g = part(tree.vector(p.grad), free)
-        product = among(self.curvature(f, p.x), free)
-        ended = steihaug(product, g, radius, forcing(g), min(self.most, 2 * g.size))
+        product, g, unit = normalized(among(self.curvature(f, p.x), free), part(tree.vector(p.grad), free))
+        ended = steihaug(product, g, radius, forcing(g, unit), min(self.most, 2 * g.size))
         ended = beyond(product, g, radius, ended)
-        return ended.d, jnp.linalg.norm(ended.d), ended.decrease, ended.products
+        return ended.d, jnp.linalg.norm(ended.d), ended.decrease * unit, ended.products
 
     def promise(self, f: Objective, p: Point, seen: Any, move: jax.Array) -> tuple[jax.Array, int]:
         """The decrease that the model promises of another move, and the products that it took."""
@@ -138,7 +137,7 @@ class TrustRegion:
             return ~good & (trials < self.max_trials)
 
         def attempt(carry: tuple) -> tuple:
-            radius, _, _, products, trials, _, _ = carry
+            radius, _, _, products, trials, at_first, _ = carry
             d, length, promised, took = self.model.minimum(f, point, seen, radius)
             trial = f.evaluate(tree.unravelled(x + d, point.x))
             if f.box is not None:
@@ -153,12 +152,14 @@ class TrustRegion:
             smaller = ~(ratio >= 0.25) | ~good
             larger = (ratio >= 0.75) & (length >= 0.8 * radius)
             radius = jnp.where(smaller, length / 4, jnp.where(larger, 2 * radius, radius))
-            return radius, trial, good, products + took, trials + 1, promised, length
+            at_first = jnp.where(trials == 0, promised, at_first)
+            return radius, trial, good, products + took, trials + 1, at_first, length
 
         zero = jnp.zeros((), jnp.int32)
         start = (radius, point, zero > 0, zero, zero, jnp.zeros((), dtype), jnp.zeros((), dtype))
-        radius, trial, good, products, trials, promised, length = lax.while_loop(trying, attempt, start)
-        failure = jnp.where(promised <= rounding, Status.PRECISION_LIMIT, Status.SEARCH_FAILED)
+        radius, trial, good, products, trials, at_first, length = lax.while_loop(trying, attempt, start)
+        beneath = (at_first >= 0) & (at_first <= rounding)
+        failure = jnp.where(beneath, Status.PRECISION_LIMIT, Status.SEARCH_FAILED)
         info = dataclasses.replace(told(length, good, trials, failure, products), hessians=looked.hessians)
         return Step(tree.select(good, trial, point), radius, info)
 

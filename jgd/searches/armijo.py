@@ -7,9 +7,8 @@ import jax.numpy as jnp
 from jgd.core import check, tree
 from jgd.core.objective import Objective
 from jgd.core.record import record, static
-from jgd.core.status import Status
 from jgd.core.types import Point, Step
-from jgd.searches.trials import backtrack, change, noise, slope, told, unit
+from jgd.searches.trials import backtrack, change, failure, noise, slope, told, unit
 
 
 @record
@@ -55,13 +54,11 @@ class Armijo:
 
         shrink = jnp.asarray(self.shrink, dtype)
         rate, trial, accepted, trials = backtrack(f, p, d, s, shrink, acceptable, self.max_trials, here < 0)
-        beneath = (here < 0) & (-s * here <= rounding)
-        failure = jnp.where(beneath, Status.PRECISION_LIMIT, Status.SEARCH_FAILED)
         following = s if self.growth is None else rate * jnp.asarray(self.growth, dtype)
         return Step(
             tree.select(accepted, trial, p),
             jnp.where(accepted, following, jnp.asarray(self.initial, dtype)),
-            told(rate, accepted, trials, failure),
+            told(rate, accepted, trials, failure(p, d, s, here)),
         )
 
 

@@ -16,7 +16,7 @@ class Exact:
     """rate = -grad.d / d.Hd, the minimizer along d if f is a convex quadratic; one Hessian-vector product.
 
     On other functions it is one Newton step along d. Where d.Hd <= 0 there is no minimizer along d
-    and the search fails. No state.
+    and the search fails. Within bounds d is taken without the part that leads out of them. No state.
     Reference: Cauchy (1847); Nocedal & Wright (2006), Numerical Optimization, eq. 3.25.
     """
 
@@ -27,6 +27,7 @@ class Exact:
 
     def __call__(self, f: Objective, p: Point, d: Any, s: None) -> Step:
         """The minimizer along d."""
+        d = f.tangent(p.x, d)
         curvature = tree.dot(d, f.hvp(p.x)(d))
         convex = curvature > 0
         rate = jnp.where(convex, -tree.dot(p.grad, d) / curvature, jnp.zeros_like(curvature))

@@ -10,7 +10,7 @@ from jgd.core.objective import Objective
 from jgd.core.record import record, static
 from jgd.core.status import Status
 from jgd.core.types import Info, Point, Step
-from jgd.searches.trials import noise, slope
+from jgd.searches.trials import noise, slope, unit
 
 
 @record
@@ -48,7 +48,8 @@ class Lengths:
 
         found, moves = jax.vmap(trial)(rates)
         rounding = noise(p, dtype)
-        bound = value + jnp.asarray(self.decrease, dtype) * moves + rounding
+        decrease = jnp.maximum(jnp.asarray(self.decrease, dtype), 4 * unit(p, dtype))
+        bound = value + decrease * moves + jnp.where(-moves <= 2 * rounding, rounding, 0)
         low = (found <= bound) & jnp.isfinite(found) & (down < 0)
         hopeless = ~(down < 0) | (-s * down <= 1e-3 * rounding)
         good, first = jnp.any(low), jnp.argmax(low)
@@ -60,7 +61,7 @@ class Lengths:
             rejected=self.trials,
             status=jnp.where(good | ~hopeless, Status.RUNNING, Status.SEARCH_FAILED).astype(jnp.int32),
         )
-        following = jnp.where(good, rate / shrink, rates[-1] * shrink)
+        following = jnp.where(good, rate / shrink, jnp.where(down < 0, rates[-1] * shrink, s))
         return Step(tree.add_scaled(p.x, rate, d), following, info)
 
 

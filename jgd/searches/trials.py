@@ -32,7 +32,7 @@ def slope(f: Objective, p: Point, d: Any) -> jax.Array:
 
 def change(f: Objective, p: Point, trial: Point, rate: jax.Array, slope: jax.Array) -> jax.Array:
     """The change of f from p to a trial at first order: rate slope, where no bound bends the way."""
-    return rate * slope if f.box is None else tree.dot(p.grad, tree.subtract(trial.x, p.x))
+    return rate * slope if f.box is None else jnp.minimum(tree.dot(p.grad, tree.subtract(trial.x, p.x)), 0)
 
 
 def backtrack(
@@ -63,6 +63,17 @@ def backtrack(
 
     start = (first, p, jnp.zeros((), bool), jnp.zeros((), jnp.int32))
     return lax.while_loop(searching, attempt, start)
+
+
+def failure(p: Point, d: Any, rate: jax.Array, slope: jax.Array) -> jax.Array:
+    """Why no trial will do, the first of which was at `rate`.
+
+    PRECISION_LIMIT where d leads down, but by less than rounding: of f, or of x.
+    """
+    beneath = (-rate * slope <= noise(p, rate.dtype)) | tree.is_within_bits(
+        p.x, tree.add_scaled(p.x, rate, d)
+    )
+    return jnp.where((slope < 0) & beneath, Status.PRECISION_LIMIT, Status.SEARCH_FAILED)
 
 
 def told(rate: jax.Array, accepted: jax.Array, trials: jax.Array, failure: Any, hvps: Any = 0) -> Info:

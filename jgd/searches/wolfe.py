@@ -12,7 +12,7 @@ from jgd.core.objective import Objective
 from jgd.core.record import record, static
 from jgd.core.status import Status
 from jgd.core.types import Point, Step
-from jgd.searches.trials import change, noise, slope, told, unit
+from jgd.searches.trials import change, failure, noise, slope, told, unit
 
 LONGER = 10.0
 """A trial is at most so many times as long as the one before."""
@@ -65,10 +65,10 @@ class Wolfe:
     still falls steeply the trials grow, at most tenfold; once the minimum along d is bracketed, they are the
     minimizers of cubics, and bisections where these do not shrink the bracket. If `max_trials` do not find
     such a step, the last trial that decreased f enough is taken. A trial where value and slope are the same
-    as at x is no step. The search ends with PRECISION_LIMIT where d promises less than rounding, or a value
-    changed far more than the slopes at both its ends allow, else with SEARCH_FAILED. Directions are scaled
-    so that 1 is their natural length. Within bounds the path is bent along them, and phi'(rate) is its
-    one-sided slope. No state.
+    as at x is no step. The search ends with PRECISION_LIMIT where d promises less than rounding or is shorter
+    than that of x, or a value changed far more than the slopes at both its ends allow, else with
+    SEARCH_FAILED. Directions are scaled so that 1 is their natural length. Within bounds the path is bent
+    along them, and phi'(rate) is its one-sided slope. No state.
 
     Reference: Nocedal & Wright (2006), Numerical Optimization, algorithms 3.5 and 3.6, eq. 3.59; Hager &
     Zhang (2005), A new conjugate gradient method with guaranteed descent, eq. 23 and 27.
@@ -128,9 +128,9 @@ class Wolfe:
             accepted=jnp.zeros((), bool),
         )
         b = lax.while_loop(searching, attempt, start)
-        beneath = (down < 0) & (b.noisy | (-jnp.asarray(self.initial, dtype) * down <= rounding))
-        failure = jnp.where(beneath, Status.PRECISION_LIMIT, Status.SEARCH_FAILED)
-        return Step(tree.select(b.accepted, b.trial, p), None, told(b.rate, b.accepted, b.trials, failure))
+        why = failure(p, d, jnp.asarray(self.initial, dtype), down)
+        why = jnp.where((down < 0) & b.noisy, Status.PRECISION_LIMIT, why)
+        return Step(tree.select(b.accepted, b.trial, p), None, told(b.rate, b.accepted, b.trials, why))
 
 
 def _choose(condition: jax.Array, one: Side, other: Side) -> Side:

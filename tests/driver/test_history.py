@@ -169,3 +169,23 @@ def test_rows_are_as_wide_as_the_widest_of_their_columns(of_x, of_f):
     assert result.history["value"].dtype == result.history["grad_norm"].dtype == wide
     assert result.history["x"].dtype == of_x
     assert result.history["x"][0].tolist() == np.array([1.5, 1e-3], of_x).tolist()
+
+
+@jgd.record
+class Numbered:
+    """Gradient descent that reports the number of its steps, a whole number."""
+
+    def init(self, f, point):
+        return jnp.zeros((), jnp.int64)
+
+    def step(self, f, point, state):
+        return jgd.Step(point.x - point.grad / 10, state + 1, jgd.Info())
+
+    def report(self, state):
+        return {"number": state}
+
+
+def test_a_whole_number_makes_no_whole_numbers_of_the_other_columns():
+    result = jgd.minimize(square, jnp.array([0.5, 0.25], jnp.float32), Numbered(), max_steps=10)
+    assert result.history["value"][0] == pytest.approx(float(square(jnp.array([0.5, 0.25]))))
+    assert result.history["number"].tolist() == list(range(11))

@@ -211,3 +211,14 @@ def test_what_users_are_given_is_on_the_device_and_the_rest_comes_in_few_arrays(
     assert sum(isinstance(leaf, jax.Array) for leaf in leaves) <= 5 < len(leaves) / 4
     again = jgd.minimize(lambda x: jnp.sum(jnp.cosh(x)), start=result)
     assert np.array_equal(again.x, result.x)
+
+
+def test_a_function_that_prints_runs(capfd):
+    def fun(x):
+        jax.debug.print("evaluated")
+        return jnp.sum((x - 1) ** 2)
+
+    result = jgd.minimize(fun, jnp.zeros(3), jgd.gradient_descent(0.1), max_steps=3)
+    jax.effects_barrier()
+    assert result.steps == 3
+    assert capfd.readouterr().out.count("evaluated") == result.work.values

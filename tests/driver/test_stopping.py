@@ -215,3 +215,35 @@ def test_relative_tests_have_a_floor_below_which_they_are_absolute(scale):
     assert result.status == Status.STALLED
     assert (changes[-8:] <= 1e-3).all()
     assert result.steps == 8 or changes[-9] > 1e-3
+
+
+def test_a_large_entry_does_not_make_steps_of_others_small():
+    def fun(x):
+        return 0.5 * x["small"] ** 2 + 0.0 * x["large"]
+
+    x0 = {"small": jnp.float32(5), "large": jnp.float32(1e7)}
+    assert jgd.minimize(fun, x0, jgd.heavy_ball(0.002, 0.99)).success
+
+
+HINGES = {
+    "fixed rate": jgd.gradient_descent(0.05),
+    "adam": jgd.adam(0.05),
+    "armijo": jgd.gradient_descent(),
+    "auto": jgd.gradient_descent("auto"),
+}
+
+
+@pytest.mark.parametrize("name", HINGES)
+def test_mini_batches_without_a_gradient_end_no_run(name):
+    rng = np.random.default_rng(0)
+    X, w = rng.standard_normal((500, 5)), np.array([2.0, -1.0, 0.5, 0.0, 1.0])
+    y = np.sign(X @ w)
+    X = X + 0.5 * y[:, None] * w / np.linalg.norm(w)
+
+    def hinge(w, row):
+        return jnp.maximum(0, 1 - row[1] * jnp.dot(row[0], w))
+
+    fit = jgd.finite_sum(hinge, (X, y), batch_size=1)
+    result = jgd.minimize(fit, jnp.zeros(5), HINGES[name], max_steps=20_000)
+    assert result.status in (Status.CONVERGED, Status.MAX_STEPS)
+    assert result.value < 0.01

@@ -66,3 +66,11 @@ def test_what_is_missing_is_named():
         optimizer.update(grads, state, START, value_fn=rosenbrock)
     with pytest.raises(TypeError, match=r"method must be a jgd method, such as jgd\.lbfgs\(\), got function"):
         jgd.as_optax(jgd.lbfgs)
+
+
+def test_a_method_that_uses_the_value_alone_asks_for_it():
+    optimizer, x = jgd.as_optax(jgd.gradient_descent(jgd.polyak(0.0))), jnp.ones(2)
+    with pytest.raises(TypeError, match="value_fn and value are missing"):
+        optimizer.update(2 * x, optimizer.init(x), x)
+    updates, _ = optimizer.update(2 * x, optimizer.init(x), x, value=jnp.sum(x**2))
+    assert np.asarray(updates) == pytest.approx(-0.5)

@@ -176,3 +176,14 @@ def test_a_hessian_takes_the_memory_of_a_block_beside_its_own():
 def test_a_hessian_that_would_not_fit_is_refused_with_its_size():
     with pytest.raises(ValueError, match=r"100,000 parameters takes 74\.5 GiB.*matrix-free"):
         jgd.minimize(lambda x: jnp.sum(x**2), np.ones(100_000), jgd.newton())
+
+
+def test_a_held_entry_does_not_hide_curvature_that_is_small_beside_one():
+    def fun(x):
+        return 1e-8 * jnp.sum((x - jnp.array([1e4, 2e4, -1e4], x.dtype)) ** 2)
+
+    lower = jnp.array([-jnp.inf, -jnp.inf, 0.0])
+    x0 = jnp.array([2e4, 1e4, 0.0], jnp.float32)
+    result = jgd.minimize(fun, x0, jgd.newton(), bounds=(lower, None), gtol=1e-9, max_steps=20)
+    assert result.success
+    assert np.asarray(result.x) == pytest.approx([1e4, 2e4, 0.0], rel=1e-5)

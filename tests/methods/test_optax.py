@@ -253,3 +253,16 @@ def test_the_summary_of_a_ready_made_transformation_names_the_way_to_open_it():
     )
     assert "from_optax" in str(ready)
     assert "from_optax" not in str(opened)
+
+
+def test_line_searches_of_optax_evaluate_inside_the_bounds():
+    seen = []
+
+    def fun(x):
+        jax.debug.callback(lambda value: seen.append(float(value)), x[0])
+        return (x[0] + 1) ** 2 + (x[1] - 3) ** 2
+
+    result = jgd.minimize(fun, jnp.array([1.0, 0.0]), optax.lbfgs(), bounds=(0.2, None), max_steps=50)
+    jax.effects_barrier()
+    assert min(seen) >= 0.2
+    assert result.value < result.first_value

@@ -105,3 +105,18 @@ def test_bad_residuals_are_refused_in_words():
         jgd.minimize(jgd.residuals(decay), START, args=(data(),), has_aux=True)
     with pytest.raises(TypeError, match=r"fun\(x, y\) cannot be called"):
         jgd.minimize(jgd.residuals(decay), START)
+
+
+def test_residuals_of_several_dtypes_are_summed_in_the_widest():
+    def fun(x):
+        return {"near": (x - 1).astype(jnp.float32), "far": 2 * (x - 3)}
+
+    result = jgd.minimize(jgd.residuals(fun), jnp.zeros(2), gtol=1e-5)
+    assert result.success
+    assert result.value.dtype == jnp.float64
+    assert np.asarray(result.x) == pytest.approx([13 / 5, 13 / 5], rel=1e-6)
+
+
+def test_no_residuals_at_all_are_refused_in_words():
+    with pytest.raises(TypeError, match="must return residuals"):
+        jgd.minimize(jgd.residuals(lambda x: ()), jnp.zeros(2))

@@ -186,3 +186,41 @@ def test_silver_rates_follow_the_exponent_of_two_in_the_number_of_the_step():
     expected = 0.01 * (1 + (1 + np.sqrt(2)) ** (np.array(nu) - 1.0))
     assert rates == pytest.approx(expected, rel=1e-12)
     assert len(rates) == 600
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_trials_at_once_do_not_take_a_step_of_rounding_for_a_descent(dtype):
+    def fun(x):
+        return (1e2 + 2 * jnp.sum(x**2)).astype(dtype)
+
+    result = jgd.minimize(fun, jnp.array([3.0], dtype), jgd.gradient_descent(jgd.lengths()), max_steps=200)
+    assert abs(float(result.x[0])) < 1
+
+
+def test_the_exact_step_within_bounds_is_along_the_part_that_stays_inside():
+    def fun(x):
+        return 5 * x[0] ** 2 + 0.005 * (x[1] - 1000) ** 2
+
+    upper = jnp.array([jnp.inf, 1.0])
+    result = jgd.minimize(fun, jnp.ones(2), jgd.gradient_descent(jgd.exact()), bounds=(None, upper))
+    assert result.success
+    assert result.steps == 1
+    assert np.asarray(result.x) == pytest.approx([0.0, 1.0], abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["newton", "newton_cg"])
+def test_a_direction_below_the_last_bits_of_x_is_the_limit_of_precision(name):
+    def fun(x):
+        return 1e6 * jnp.sum((x**2 - 2) ** 2)
+
+    result = jgd.minimize(fun, jnp.array([3.0, 1.0], jnp.float32), getattr(jgd, name)(), gtol=1e-3)
+    assert result.status is jgd.Status.PRECISION_LIMIT
+    assert np.asarray(result.x) == pytest.approx(np.sqrt([2.0, 2.0]), rel=1e-6)
+
+
+def test_the_first_step_of_a_gradient_whose_square_is_out_of_range_is_of_length_one():
+    def fun(x):
+        return 1e30 * jnp.sum(jnp.cosh(x / 10))
+
+    result = jgd.minimize(fun, jnp.full(2, 40.0, jnp.float32), jgd.lbfgs(), max_steps=1)
+    assert result.value < result.first_value

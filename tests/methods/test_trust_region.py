@@ -47,7 +47,7 @@ def test_in_the_whole_krylov_space_the_minimum_on_the_boundary_is_the_global_one
         H, g = indefinite(n, seed) if n > 2 else (-np.eye(n), np.arange(1.0, n + 1))
         values, vectors = decomposed(H)
         best = model(H, g, vectors @ within_radius(values, g @ vectors, radius))
-        d, decrease = krylov_minimum(H, g, radius, n, n)
+        d, decrease, _ = krylov_minimum(H, g, radius, n, n)
         assert np.linalg.norm(d) <= radius * (1 + 1e-12)
         assert decrease == pytest.approx(-float(model(H, g, d)), rel=1e-9)
         assert model(H, g, d) <= 0.95 * best
@@ -56,7 +56,7 @@ def test_in_the_whole_krylov_space_the_minimum_on_the_boundary_is_the_global_one
 
 def test_inside_the_radius_it_is_newtons_step():
     H, g = np.diag([1.0, 2.0, 5.0]), np.array([1.0, -1.0, 2.0])
-    d, decrease = krylov_minimum(H, g, 10.0, 3, 3)
+    d, decrease, _ = krylov_minimum(H, g, 10.0, 3, 3)
     assert np.asarray(d) == pytest.approx(-g / np.diag(H), rel=1e-12)
     assert decrease == pytest.approx(float(g @ np.linalg.solve(H, g)) / 2)
 
@@ -228,3 +228,82 @@ def test_a_wall_makes_the_radius_smaller():
 def test_a_radius_must_be_positive(factory):
     with pytest.raises(ValueError, match="radius must be positive"):
         factory(0.0)
+
+
+@pytest.mark.parametrize("method", [jgd.trust_region(), jgd.trust_region_cg()], ids=lambda one: one.name)
+def test_where_the_hessian_vanishes_the_step_goes_to_the_boundary_and_the_radius_grows(method):
+    def huber(x):
+        far = jnp.abs(x) > 1
+        return 1e-2 * jnp.sum(jnp.where(far, jnp.abs(x) - 0.5, x**2 / 2))
+
+    result = jgd.minimize(huber, jnp.array([1000.0]), method, max_steps=50)
+    assert result.success
+    assert abs(float(result.x[0])) < 1e-5
+
+
+def test_in_float32_lengths_whose_squares_are_out_of_range_are_found():
+    def fun(x):
+        return jnp.sum(jnp.exp(x) - x * jnp.array([2.0, 3.0, 150.0], x.dtype))
+
+    x0 = jnp.array([-40.0, -30.0, -40.0], jnp.float32)
+    result = jgd.minimize(fun, x0, jgd.trust_region(), gtol=1e-3)
+    assert result.success, result.status
+    assert np.asarray(result.x) == pytest.approx(np.log([2.0, 3.0, 150.0]), rel=1e-4)
+
+
+@pytest.mark.parametrize("method", [jgd.trust_region_cg(), jgd.newton_cg()], ids=lambda one: one.name)
+def test_in_float32_conjugate_gradients_go_on_where_squares_are_out_of_range(method):
+    rng = np.random.default_rng(0)
+    X = jnp.asarray(1e5 * rng.standard_normal((500, 20)), jnp.float32)
+    w = jnp.asarray(1e3 * rng.standard_normal(20), jnp.float32)
+    result = jgd.minimize(lambda v: jnp.sum((X @ v - X @ w) ** 2), jnp.zeros(20, jnp.float32), method)
+    assert result.value < 1e-9 * result.first_value
+    assert np.asarray(result.x) == pytest.approx(np.asarray(w), rel=1e-3)
+
+
+@pytest.mark.parametrize("size", [1e20, 1e-23])
+def test_tiny_matrices_are_rotated_whatever_their_size(size):
+    A = jnp.asarray(size * np.array([[2.0, 1.0], [1.0, 2.0]]), jnp.float32)
+    values, _ = decomposed(A)
+    assert sorted(map(float, values)) == pytest.approx([size, 3 * size], rel=1e-5)
+
+
+def test_entries_that_a_bound_holds_stay_on_it_to_the_bit():
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        A = rng.standard_normal((8, 8))
+        H, b = jnp.asarray(A @ A.T + 0.1 * np.eye(8)), jnp.asarray(5 * rng.standard_normal(8))
+        result = jgd.minimize(
+            lambda x, H, b: x @ H @ x / 2 - b @ x,
+            jnp.full(8, 0.5),
+            jgd.trust_region(),
+            args=(H, b),
+            bounds=(0.0, 1.0),
+            max_steps=200,
+        )
+        assert result.success
+        pressed = np.abs(result.grad) > 1e-3
+        assert np.array_equal(result.active, pressed)
+        assert set(np.asarray(result.x)[pressed]) <= {0.0, 1.0}
+
+
+def test_a_jump_that_no_radius_gets_over_is_no_limit_of_precision():
+    def jump(x):
+        return jnp.where(x[0] >= 0, 1 + x[0] + x[0] ** 2, 5.0)
+
+    result = jgd.minimize(jump, jnp.zeros(1), jgd.trust_region())
+    assert result.status is jgd.Status.SEARCH_FAILED
+
+
+def test_products_are_those_that_were_made_where_the_krylov_space_ends_early():
+    made = []
+
+    def counted(v):
+        jax.debug.callback(lambda: made.append(0))
+        return -jnp.cos(1.0) * v
+
+    g, radius = jnp.full(50, -jnp.sin(1.0)), jnp.ones(())
+    ended = steihaug(counted, g, radius, 1e-3 * jnp.linalg.norm(g), 50)
+    ended = krylov.beyond(counted, g, radius, ended)
+    jax.effects_barrier()
+    assert int(ended.products) == len(made)
