@@ -23,9 +23,14 @@ class Box:
         """The part of d that does not lead out of the box from x, a point inside."""
         return jax.tree.map(_inward, x, d, self.lower, self.upper)
 
-    def free(self, x: Any, grad: Any) -> Any:
-        """True for the entries that -grad does not press against a bound, a tree of booleans."""
-        return jax.tree.map(lambda *given: ~_pressed(*given), x, grad, self.lower, self.upper)
+    def free(self, x: Any, grad: Any, near: Any = 0.0) -> Any:
+        """True for the entries that -grad does not press against a bound `near` them, a tree of booleans."""
+
+        def is_free(a: jax.Array, g: jax.Array, low: jax.Array, high: jax.Array) -> jax.Array:
+            reach = jnp.asarray(near, a.dtype)
+            return ~_pressed(a, g, low + reach, high - reach)
+
+        return jax.tree.map(is_free, x, grad, self.lower, self.upper)
 
     def stationarity(self, x: Any, grad: Any) -> Any:
         """x - project(x - grad): zero at a solution, the gradient far from all bounds."""

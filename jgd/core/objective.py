@@ -207,8 +207,8 @@ class Objective:
         """The part of d that does not lead out of the box from x."""
         return d if self.box is None else self.box.tangent(x, d)
 
-    def ravelled_free(self, point: Point) -> jax.Array | None:
-        """True for the entries of the ravelled x that no bound holds; None without bounds."""
+    def ravelled_free(self, point: Point, near: Any = 0.0) -> jax.Array | None:
+        """True for the entries of the ravelled x that no bound `near` them holds; None without bounds."""
         if self.box is None:
             return None
-        return tree.ravel(self.box.free(point.x, point.grad))[0]
+        return tree.ravel(self.box.free(point.x, point.grad, near))[0]

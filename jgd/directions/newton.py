@@ -14,6 +14,9 @@ from jgd.linalg.dense import solve_shifted
 from jgd.linalg.free import reduced
 from jgd.linalg.symmetric import solve
 
+NEAR = 0.01
+"""A bound holds entries that are at most so near, and no farther than the point is from stationary."""
+
 
 @record
 class NewtonRaphson:
@@ -37,9 +40,10 @@ class NewtonRaphson:
 class SafeNewton:
     """d = -(H(x) + tau I)^-1 grad f(x), with the smallest tried tau >= 0 that makes d a descent direction.
 
-    `curvature` gives the products v -> H v that H is made of. The state is tau, reported for every step as
-    `shift`.
-    Reference: Nocedal & Wright (2006), Numerical Optimization, algorithms 3.2 and 3.3.
+    `curvature` gives the products v -> H v that H is made of. Entries that are pressed against a bound, or
+    almost, go along their own gradient instead. The state is tau, reported for every step as `shift`.
+    Reference: Nocedal & Wright (2006), Numerical Optimization, algorithms 3.2 and 3.3; Bertsekas (1982),
+    Projected Newton methods for optimization problems with simple constraints, eq. 32.
     """
 
     curvature: Callable = static(default=Objective.ravelled_hvp)
@@ -50,7 +54,8 @@ class SafeNewton:
 
     def __call__(self, f: Objective, p: Point, s: jax.Array) -> tuple[Any, jax.Array, Info]:
         """The solution of (H + tau I) d = -grad."""
-        hessian = reduced(f.hessian(p.x, self.curvature), f.ravelled_free(p))
+        near = jnp.minimum(tree.norm_inf(f.stationarity(p)), NEAR)
+        hessian = reduced(f.hessian(p.x, self.curvature), f.ravelled_free(p, near))
         d, shift = solve_shifted(hessian, -tree.vector(p.grad))
         return tree.unravelled(d, p.x), shift.astype(s.dtype), Info(hessians=1)
 

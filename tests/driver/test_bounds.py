@@ -181,3 +181,18 @@ def test_fault_2_no_gradient_of_nan_is_taken_for_an_active_bound():
 def test_bad_bounds_are_refused_in_a_sentence(bounds, error, sentence):
     with pytest.raises(error, match=sentence):
         jgd.minimize(convex, START, bounds=bounds)
+
+
+@pytest.mark.parametrize("name", ["newton", "trust_region"])
+def test_ill_conditioned_quadratics_are_solved_at_whatever_corner(name):
+    def fun(x, H, b):
+        return x @ H @ x / 2 - b @ x
+
+    rng = np.random.default_rng(1)
+    for number in range(11):
+        basis = np.linalg.qr(rng.standard_normal((8, 8)))[0]
+        H = jnp.asarray(basis * 10 ** rng.uniform(-4, 3, 8) @ basis.T)
+        b = jnp.asarray(rng.standard_normal(8) * 10 ** rng.uniform(-1, 2))
+        method = getattr(jgd, name)()
+        result = jgd.minimize(fun, jnp.full(8, 0.5), method, args=(H, b), bounds=(0.0, 1.0), max_steps=300)
+        assert result.success, (number, result.status)
