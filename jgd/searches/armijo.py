@@ -7,8 +7,9 @@ import jax.numpy as jnp
 from jgd.core import check, tree
 from jgd.core.objective import Objective
 from jgd.core.record import record, static
+from jgd.core.status import Status
 from jgd.core.types import Point, Step
-from jgd.searches.trials import backtrack, change, failure, noise, slope, told, unit
+from jgd.searches.trials import backtrack, change, noise, slope, told, unit
 
 
 @record
@@ -21,7 +22,8 @@ class Armijo:
     taken to be 4 roundings at least, which in 16 bits is more than its default.
 
     The first rate tried is `initial`, and after that the last accepted one times `growth` (always
-    `initial` if `growth` is None). Trials are evaluated with their gradients, so the accepted one is
+    `initial` if `growth` is None, for directions whose natural length is 1: one shorter than the rounding
+    of x is the limit of precision). Trials are evaluated with their gradients, so the accepted one is
     the next Point at no further cost. The state is the rate to try first.
 
     Reference: Armijo (1966), Minimization of functions having Lipschitz continuous first partial
@@ -54,11 +56,15 @@ class Armijo:
 
         shrink = jnp.asarray(self.shrink, dtype)
         rate, trial, accepted, trials = backtrack(f, p, d, s, shrink, acceptable, self.max_trials, here < 0)
+        beneath = (here < 0) & (-s * here <= rounding)
+        if self.growth is None:
+            beneath = beneath | ((here < 0) & tree.is_within_bits(p.x, tree.add_scaled(p.x, s, d)))
+        failure = jnp.where(beneath, Status.PRECISION_LIMIT, Status.SEARCH_FAILED)
         following = s if self.growth is None else rate * jnp.asarray(self.growth, dtype)
         return Step(
             tree.select(accepted, trial, p),
             jnp.where(accepted, following, jnp.asarray(self.initial, dtype)),
-            told(rate, accepted, trials, failure(p, d, s, here)),
+            told(rate, accepted, trials, failure),
         )
 
 

@@ -65,17 +65,6 @@ def backtrack(
     return lax.while_loop(searching, attempt, start)
 
 
-def failure(p: Point, d: Any, rate: jax.Array, slope: jax.Array) -> jax.Array:
-    """Why no trial will do, the first of which was at `rate`.
-
-    PRECISION_LIMIT where d leads down, but by less than rounding: of f, or of x.
-    """
-    beneath = (-rate * slope <= noise(p, rate.dtype)) | tree.is_within_bits(
-        p.x, tree.add_scaled(p.x, rate, d)
-    )
-    return jnp.where((slope < 0) & beneath, Status.PRECISION_LIMIT, Status.SEARCH_FAILED)
-
-
 def told(rate: jax.Array, accepted: jax.Array, trials: jax.Array, failure: Any, hvps: Any = 0) -> Info:
     """The Info of a search whose trials were evaluated with their gradients."""
     return Info(

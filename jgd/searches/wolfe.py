@@ -12,7 +12,7 @@ from jgd.core.objective import Objective
 from jgd.core.record import record, static
 from jgd.core.status import Status
 from jgd.core.types import Point, Step
-from jgd.searches.trials import change, failure, noise, slope, told, unit
+from jgd.searches.trials import change, noise, slope, told, unit
 
 LONGER = 10.0
 """A trial is at most so many times as long as the one before."""
@@ -128,9 +128,10 @@ class Wolfe:
             accepted=jnp.zeros((), bool),
         )
         b = lax.while_loop(searching, attempt, start)
-        why = failure(p, d, jnp.asarray(self.initial, dtype), down)
-        why = jnp.where((down < 0) & b.noisy, Status.PRECISION_LIMIT, why)
-        return Step(tree.select(b.accepted, b.trial, p), None, told(b.rate, b.accepted, b.trials, why))
+        short = tree.is_within_bits(p.x, tree.add_scaled(p.x, start.rate, d))
+        beneath = (down < 0) & (b.noisy | short | (-start.rate * down <= rounding))
+        failure = jnp.where(beneath, Status.PRECISION_LIMIT, Status.SEARCH_FAILED)
+        return Step(tree.select(b.accepted, b.trial, p), None, told(b.rate, b.accepted, b.trials, failure))
 
 
 def _choose(condition: jax.Array, one: Side, other: Side) -> Side:
