@@ -112,10 +112,11 @@ def _search_work(state: Any) -> tuple[Any, Any]:
 
 
 def _emitted(state: Any) -> Any:
-    """False at steps that only gather gradients for a later one (optax.MultiSteps)."""
+    """False at steps that only gather gradients for a later one (optax.MultiSteps, optax.apply_every)."""
     emitted: Any = True
-    for entry in _entries(state, (optax.MultiStepsState,)):
-        emitted = emitted & (entry.mini_step == 0)
+    for entry in _entries(state, (optax.MultiStepsState, optax.ApplyEvery)):
+        gathered = entry.mini_step if isinstance(entry, optax.MultiStepsState) else entry.count
+        emitted = emitted & (gathered == 0)
     return emitted
 
 

@@ -134,8 +134,15 @@ def test_a_rate_that_has_decayed_to_zero_is_a_stall_and_no_limit_of_precision():
     assert (result.status, result.steps) == (Status.STALLED, 28)
 
 
-def test_gathering_gradients_for_a_later_step_is_no_stall():
-    result = jgd.minimize(square, X, optax.MultiSteps(optax.sgd(0.25), 16), gtol=1.0, max_steps=200)
+GATHERING = {
+    "MultiSteps": optax.MultiSteps(optax.sgd(0.25), 16),
+    "apply_every": optax.chain(optax.apply_every(16), optax.sgd(0.25 / 16)),
+}
+
+
+@pytest.mark.parametrize("name", GATHERING)
+def test_gathering_gradients_for_a_later_step_is_no_stall(name):
+    result = jgd.minimize(square, X, GATHERING[name], gtol=1.0, max_steps=200)
     assert (result.status, result.steps) == (Status.CONVERGED, 64)
     assert result.history["accepted"].sum() == 1 + 4
 
