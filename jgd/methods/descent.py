@@ -41,8 +41,11 @@ class Descent:
     search: Search
     name: str = static(default="descent")
 
+    def _may_fail(self) -> bool:
+        return getattr(self.search, "may_fail", False)
+
     def _restarts(self) -> bool:
-        return getattr(self.direction, "remembers", False) and getattr(self.search, "may_fail", False)
+        return getattr(self.direction, "remembers", False) and self._may_fail()
 
     def init(self, f: Objective, point: Point) -> tuple[Any, ...]:
         """The states of the direction and of the search."""
@@ -55,7 +58,7 @@ class Descent:
         d, remembered, found = self.direction(f, point, remembered)
         step = self.search(f, point, d, searched)
         info = _together(found, step.info)
-        if not f.fixed:
+        if not f.fixed and self._may_fail():
             idle = tree.norm_inf(point.grad) == 0
             status = jnp.where(idle, Status.RUNNING, info.status).astype(jnp.int32)
             info = dataclasses.replace(info, status=status)
