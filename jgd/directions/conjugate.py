@@ -10,6 +10,7 @@ from jgd.core import tree
 from jgd.core.objective import Objective
 from jgd.core.record import record, static
 from jgd.core.types import Info, Point
+from jgd.linalg.norm import first_rate
 
 
 def polak_ribiere(grad: Any, before: Any, d: Any) -> jax.Array:
@@ -49,7 +50,7 @@ class Conjugate:
     """d = -grad + beta d_before, scaled so that its length is that which the step before suggests.
 
     The change of f in first order is taken to be that of the step before: rate = rate_before slope_before /
-    slope. The first direction is -grad, at most of length 1. Where d does not lead downhill it is -grad.
+    slope. The first direction is -grad at its `first_rate`. Where d does not lead downhill it is -grad.
     Within bounds gradients and d are without what leads out of them.
     Memory: 4 copies of x. The state is `Before`.
     Reference: Nocedal & Wright (2006), Numerical Optimization, algorithm 5.4 and eq. 3.60.
@@ -76,6 +77,6 @@ class Conjugate:
         slope = jnp.where(downhill, slope, -squared)
         rate = tree.dot(tree.subtract(p.x, s.x), s.d) / tree.dot(s.d, s.d)
         guess = rate * tree.dot(s.grad, s.d) / slope
-        first = 1 / jnp.maximum(jnp.sqrt(squared), 1)
-        scale = jnp.where(s.taken & (guess > 0) & jnp.isfinite(guess), guess, first)
+        known = s.taken & (guess > 0) & jnp.isfinite(guess)
+        scale = jnp.where(known, guess, first_rate(p.x, grad))
         return tree.scale(scale, d), Before(p.x, grad, d, jnp.ones((), bool)), Info()

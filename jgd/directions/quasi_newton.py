@@ -13,12 +13,7 @@ from jgd.core.record import record, static
 from jgd.core.types import Info, Point
 from jgd.linalg.dense import times
 from jgd.linalg.free import apart, part
-from jgd.linalg.norm import norm
-
-
-def first_scale(grad: jax.Array) -> jax.Array:
-    """1/|grad|, or 1 where that is larger: a first step of length one at most."""
-    return 1 / jnp.maximum(norm(grad), 1)
+from jgd.linalg.norm import first_rate
 
 
 @record
@@ -41,7 +36,7 @@ class Pairs:
 class LBFGS:
     """d = -B grad with B the BFGS inverse Hessian of the last `memory` pairs, from (s.y/y.y) I.
 
-    Pairs whose s.y is not above rounding are left out. The first direction is -grad, at most of length 1.
+    Pairs whose s.y is not above rounding are left out. The first direction is -grad at its `first_rate`.
     Within bounds the entries that are pressed against one are left out of the pairs, and d is -grad there.
     Memory: 2 memory + 2 copies of x. The state is `Pairs`.
     Reference: Nocedal (1980); Liu & Nocedal (1989), On the limited memory BFGS method; Nocedal & Wright
@@ -55,10 +50,8 @@ class LBFGS:
     def init(self, f: Objective, point: Point) -> Pairs:
         """No pairs yet."""
         x, grad = tree.vector(point.x), tree.vector(point.grad)
-        rows = jnp.zeros((self.memory, x.size), x.dtype)
-        return Pairs(
-            rows, rows, jnp.zeros(self.memory, x.dtype), jnp.zeros((), jnp.int32), x, grad, first_scale(grad)
-        )
+        rows, inverse = (jnp.zeros((self.memory, *shape), x.dtype) for shape in (x.shape, ()))
+        return Pairs(rows, rows, inverse, jnp.zeros((), jnp.int32), x, grad, first_rate(x, grad))
 
     def __call__(self, f: Objective, p: Point, s: Pairs) -> tuple[Any, Pairs, Info]:
         """Minus the two-loop recursion of the gradient."""
@@ -133,7 +126,7 @@ class BFGS:
     """d = -B grad, with B + (1 + y.By/s.y) s s^T/s.y - (By s^T + s y^T B)/s.y following B at each step.
 
     B begins as (s.y/y.y) I of the first pair. Pairs whose s.y is not above rounding are left out. The first
-    direction is -grad, at most of length 1. Memory: n^2 numbers. The state is an `Inverse`.
+    direction is -grad at its `first_rate`. Memory: n^2 numbers. The state is an `Inverse`.
     Raises ValueError when they would not fit.
     Reference: Nocedal & Wright (2006), Numerical Optimization, eq. 6.17 and 6.20.
     """
@@ -145,7 +138,8 @@ class BFGS:
         """The identity, scaled."""
         x, grad = tree.vector(point.x), tree.vector(point.grad)
         check_dense(x.size, x.dtype)
-        return Inverse(first_scale(grad) * jnp.eye(x.size, dtype=x.dtype), jnp.zeros((), jnp.int32), x, grad)
+        first = first_rate(x, grad) * jnp.eye(x.size, dtype=x.dtype)
+        return Inverse(first, jnp.zeros((), jnp.int32), x, grad)
 
     def __call__(self, f: Objective, p: Point, s: Inverse) -> tuple[Any, Inverse, Info]:
         """Minus the matrix times the gradient."""

@@ -55,8 +55,10 @@ class Armijo:
             return jnp.where(jnp.abs(new - value) <= rounding, flattens, fell)
 
         shrink = jnp.asarray(self.shrink, dtype)
-        rate, trial, accepted, trials = backtrack(f, p, d, s, shrink, acceptable, self.max_trials, here < 0)
-        beneath = (here < 0) & (-s * here <= rounding)
+        rate, trial, accepted, trials, finite = backtrack(
+            f, p, d, s, shrink, acceptable, self.max_trials, here < 0
+        )
+        beneath = (here < 0) & finite & (-s * here <= rounding)
         if self.growth is None:
             beneath = beneath | ((here < 0) & tree.is_within_bits(p.x, tree.add_scaled(p.x, s, d)))
         failure = jnp.where(beneath, Status.PRECISION_LIMIT, Status.SEARCH_FAILED)

@@ -11,6 +11,7 @@ from jgd.core.objective import Objective
 from jgd.core.record import record, static
 from jgd.core.status import Status
 from jgd.core.types import Point, Step
+from jgd.linalg.norm import first_rate
 from jgd.searches.trials import backtrack, change, noise, slope, told
 
 TRIALS = 60
@@ -33,7 +34,7 @@ class BarzilaiBorwein:
 
     On a quadratic the long one is the exact step of the point before. f may rise, but not above the highest
     of the last `window` values less decrease rate |grad.d|: until it does, the rate is halved. Where s.y <= 0
-    the rate is |s|/|y|. The first rate is `initial`, or for None a step of length 1 at most. The state is
+    the rate is |s|/|y|. The first rate is `initial`, or for None the `first_rate` along d. The state is
     `Before`. Memory: 2 copies of x.
 
     Reference: Barzilai & Borwein (1988), Two-point step size gradient methods, eq. 5 and 6; Raydan (1997),
@@ -66,16 +67,14 @@ class BarzilaiBorwein:
             return trial.value.astype(dtype) <= highest + demanded + rounding
 
         first, half = self._rate(p, d, s), jnp.asarray(0.5, dtype)
-        rate, trial, good, trials = backtrack(f, p, d, first, half, acceptable, TRIALS, down < 0)
+        rate, trial, good, trials, _ = backtrack(f, p, d, first, half, acceptable, TRIALS, down < 0)
         info = told(rate, good, trials, Status.SEARCH_FAILED)
         return Step(tree.select(good, trial, p), Before(p.x, p.grad, values, rate, s.k + 1), info)
 
     def _rate(self, p: Point, d: Any, s: Before) -> jax.Array:
         """The rate to try first."""
-        if self.initial is None:
-            first = 1 / jnp.maximum(jnp.sqrt(tree.dot(d, d)), 1)
-        else:
-            first = jnp.asarray(self.initial, s.rate.dtype)
+        initial = self.initial
+        first = first_rate(p.x, d) if initial is None else jnp.asarray(initial, s.rate.dtype)
         move, change = tree.subtract(p.x, s.x), tree.subtract(p.grad, s.grad)
         ss, sy, yy = tree.dot(move, move), tree.dot(move, change), tree.dot(change, change)
         bent = sy > 0
@@ -90,7 +89,8 @@ def barzilai_borwein(initial: Any = None, step: str = "long", window: int = 10) 
     """Barzilai and Borwein's rates, for `gradient_descent(jgd.barzilai_borwein())`.
 
     `step` is "long" (s.s/s.y) or "short" (s.y/y.y). f never rises above the highest of its last `window`
-    values; window=1 makes the method monotone. `initial` is the first rate, None for a step of length 1.
+    values; window=1 makes the method monotone. `initial` is the first rate, None
+    for a step of length 1 at most, or where x is large of a hundredth of its largest entry.
     A run takes 18 copies of x.
     Raises TypeError or ValueError for values out of range.
     """

@@ -26,8 +26,9 @@ def noise(point: Point, dtype: Any) -> jax.Array:
 
 
 def slope(f: Objective, p: Point, d: Any) -> jax.Array:
-    """grad.d at p, without the part of d that leads out of the bounds."""
-    return tree.dot(p.grad, f.tangent(p.x, d))
+    """grad.d at p, without the part of d that leads out of the bounds; within the range of its dtype."""
+    along = tree.dot(p.grad, f.tangent(p.x, d))
+    return jnp.clip(along, -jnp.finfo(along.dtype).max, jnp.finfo(along.dtype).max)
 
 
 def change(f: Objective, p: Point, trial: Point, rate: jax.Array, slope: jax.Array) -> jax.Array:
@@ -44,24 +45,25 @@ def backtrack(
     acceptable: Callable[[jax.Array, Point], jax.Array],
     most: int,
     descends: jax.Array,
-) -> tuple[jax.Array, Point, jax.Array, jax.Array]:
+) -> tuple[jax.Array, Point, jax.Array, jax.Array, jax.Array]:
     """The first acceptable one of the rates first, first shrink, ..., its Point, whether one is, the trials.
 
-    Nothing is tried unless d `descends`; a trial that is not finite is not acceptable.
+    Nothing is tried unless d `descends`; a trial that is not finite is not acceptable. Returns last whether
+    all were finite.
     """
 
     def attempt(carry: tuple) -> tuple:
-        rate, _, _, trials = carry
+        rate, _, _, trials, whole = carry
         rate = jnp.where(trials == 0, rate, rate * shrink)
         trial = f.evaluate(tree.add_scaled(p.x, rate, d))
         finite = jnp.isfinite(trial.value) & tree.all_finite(trial.grad)
-        return rate, trial, acceptable(rate, trial) & finite, trials + 1
+        return rate, trial, acceptable(rate, trial) & finite, trials + 1, whole & finite
 
     def searching(carry: tuple) -> jax.Array:
-        _, _, accepted, trials = carry
+        _, _, accepted, trials, _ = carry
         return ~accepted & (trials < most) & descends
 
-    start = (first, p, jnp.zeros((), bool), jnp.zeros((), jnp.int32))
+    start = (first, p, jnp.zeros((), bool), jnp.zeros((), jnp.int32), jnp.ones((), bool))
     return lax.while_loop(searching, attempt, start)
 
 

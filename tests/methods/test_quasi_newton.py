@@ -9,6 +9,7 @@ import pytest
 import jgd
 from jgd.directions.conjugate import Conjugate, hager_zhang, polak_ribiere
 from jgd.directions.quasi_newton import BFGS, LBFGS
+from jgd.linalg.norm import first_rate
 
 N = 6
 
@@ -110,6 +111,14 @@ def test_the_first_direction_is_down_the_gradient_and_not_longer_than_one(direct
     grad = np.asarray(points[0].grad)
     expected = -grad / max(np.linalg.norm(grad), 1)
     np.testing.assert_allclose(found[0][0], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("x", "grad", "rate"),
+    [([3.0, 0.5], [0.3, 0.4], 1.0), ([3.0, 0.5], [30.0, 40.0], 0.02), ([-3e4, 1.0], [3e3, 4e3], 0.06)],
+)
+def test_a_first_step_is_of_length_one_or_of_a_hundredth_of_x(x, grad, rate):
+    assert float(first_rate(jnp.array(x), {"a": jnp.array(grad)})) == pytest.approx(rate, rel=1e-12)
 
 
 @pytest.mark.parametrize("direction", [LBFGS(), BFGS()])

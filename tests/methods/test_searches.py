@@ -115,6 +115,14 @@ def test_trials_that_are_not_finite_are_rejected(fun):
     assert step.to.value < fun(jnp.ones(1))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_wall_behind_which_f_is_nan_is_no_limit_of_precision(dtype):
+    """The rates have become short on the way to the wall, so they promise less than rounding there."""
+    result = jgd.minimize(wall, np.array([1.1, 0.7], dtype), jgd.gradient_descent())
+    assert result.x[0] == pytest.approx(0.5, rel=1e-6)
+    assert (result.status, result.grad_norm > 0.9) == (jgd.Status.SEARCH_FAILED, True)
+
+
 def raised(x):
     return 1000.0 + jnp.sum(jnp.array([1.0, 10.0], x.dtype) * x**2)
 
@@ -224,3 +232,31 @@ def test_the_first_step_of_a_gradient_whose_square_is_out_of_range_is_of_length_
 
     result = jgd.minimize(fun, jnp.full(2, 40.0, jnp.float32), jgd.lbfgs(), max_steps=1)
     assert result.value < result.first_value
+
+
+VALLEY = get("rosenbrock").fun
+MOVING = {
+    "armijo": jgd.gradient_descent(),
+    "barzilai_borwein": jgd.gradient_descent(jgd.barzilai_borwein()),
+    "conjugate_gradient": jgd.conjugate_gradient(),
+    "lbfgs": jgd.lbfgs(),
+}
+
+
+@pytest.mark.parametrize("name", MOVING)
+def test_a_slope_that_is_out_of_range_is_gone_down(name):
+    """A gradient of 4e20 in float32, whose square is infinite."""
+    x0 = jnp.array([1e6, 1.0], jnp.float32)
+    result = jgd.minimize(VALLEY, x0, MOVING[name], max_steps=60)
+    assert result.value < 1e-6 * result.first_value
+
+
+@pytest.mark.parametrize("name", [name for name in MOVING if name != "armijo"])
+def test_a_first_step_is_long_enough_to_move_a_large_x(name):
+    """A step of length one is less than the last bit of 1e9 in float32."""
+
+    def fun(x):
+        return jnp.sum((x / 1e9 - 3) ** 2 * 1e12)
+
+    result = jgd.minimize(fun, jnp.array([1e9, 2e9], jnp.float32), MOVING[name])
+    assert np.asarray(result.x) == pytest.approx([3e9, 3e9], rel=1e-4)
