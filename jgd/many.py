@@ -149,7 +149,7 @@ def _by_stages(course: Course, batch: Batch, stages: tuple[Stage, ...], own: dic
             break
         rows, gone = parts[-1].rows[left], jax.tree.map(lambda leaf, left=left: leaf[left], end)
         batch, own = _following(batch, left, gone, own, stage)
-        before, (end, executed) = end, course.ran(turn, batch, stage._replace(steps=None))
+        before, (end, executed) = end, course.ran(turn, batch, stage)
         done = len(end.status)
         if course.cut is not None:
             status = before.status.copy()  # what was saved of it stays

@@ -199,7 +199,7 @@ class Run:
         """The run with the next method in its place, which has all steps that are left."""
         stage, *others = self.turn[1:]
         program = dataclasses.replace(self.program, method=stage.method)
-        return self.changed(program=program, turn=(stage._replace(steps=None, why=""), *others))
+        return self.changed(program=program, turn=(stage._replace(why=""), *others))
 
     @_timed
     def _with_best(self) -> "Run":

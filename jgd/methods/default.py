@@ -17,7 +17,7 @@ NEWTON = 100
 
 
 class Stage(NamedTuple):
-    """A method, how many steps it has before the next one goes on, and why it was chosen."""
+    """A method, how many steps it has before the next one goes on if not all, and why it was chosen."""
 
     method: Any
     steps: int | None
@@ -26,7 +26,7 @@ class Stage(NamedTuple):
 
 @cache
 def stages(parameters: int, squares: bool = False, structured: bool = False) -> tuple[Stage, ...]:
-    """The methods for a number of parameters, in their order; the last one has all steps that are left.
+    """The methods for a number of parameters, in their order; those that follow have all steps that are left.
 
     `squares` says that the objective is one of `jgd.residuals`, `structured` that it has a dense Hessian
     which is not made of products.
@@ -43,4 +43,4 @@ def stages(parameters: int, squares: bool = False, structured: bool = False) -> 
             trust_region(), 2_500, f"chosen for {size}: a dense Hessian is cheap up to {DENSE}"
         ), last
     first = Stage(levenberg_marquardt(), 100, f"chosen for {size} of a sum of squares")
-    return first, Stage(trust_region(), 2_500, "it knows the residuals' own curvature"), last
+    return first, Stage(trust_region(), None, "it knows the residuals' own curvature"), last
