@@ -93,7 +93,8 @@ def finite_sum(
     """The objective (sum_i w_i loss(x, example_i)) / sum_i w_i + regularizer(x), for `minimize`.
 
     Args:
-      loss: `loss(x, example, *args)`, a pure JAX function; or of many examples at once, one number each.
+      loss: `loss(x, example, *args)`, a pure JAX function; or one that takes many examples alone, and
+        returns one number for each.
       data: the examples: an array, or a pytree of arrays, whose first axis counts them; (X, y) for example.
         JAX may share the memory of NumPy's: they are not to be changed while the finite_sum is in use.
         Arrays may lie on several devices (`jgd.parallel.shard`) or stay in a file (`jgd.data.stream`).
@@ -155,13 +156,11 @@ def _examples(data: Any, weights: Any, reduction: str, block_size: int | None) -
     streams = any(map(is_stream, leaves))
     rows = None if streams else tree.placed(data)
     fitting = max(1, STREAM_BYTES * count // max(1, tree.nbytes(leaves)))
-    reader = Reader(data, size or fitting) if streams else None
+    reader = Reader(data, min(size or fitting, count)) if streams else None
     row = Examples(rows, None, jnp.ones(())).row if reader is None else reader.row
-    floats = [leaf for leaf in jax.tree.leaves(row) if jnp.issubdtype(leaf.dtype, jnp.floating)]
-    dtype = tree.scalar_dtype(floats) if floats else jnp.zeros(()).dtype
-    weighted = None if weights is None else _weights(weights, count, dtype)
+    weighted = None if weights is None else _weights(weights, count)
     total = count if weighted is None else float(np.sum(weighted))
-    scale = jnp.asarray(np.asarray(1 / total if reduction == "mean" else 1.0, dtype))
+    scale = jnp.asarray(np.asarray(1 / total if reduction == "mean" else 1.0))
     if reader is not None:
         weighted = None if weighted is None else jnp.asarray(weighted)
         source = Source(reader)
@@ -200,8 +199,9 @@ def count_of(data: Any) -> int:
     return count
 
 
-def _weights(given: Any, count: int, dtype: Any) -> np.ndarray:
+def _weights(given: Any, count: int) -> np.ndarray:
     check_here("weights", given)
+    dtype = jnp.zeros(()).dtype
     weights = np.array(given, dtype)  # a copy: JAX may share the caller's memory, who may change it later
     if weights.shape != (count,):
         raise ValueError(f"weights must be of shape ({count},), one for each example, got {weights.shape}.")
@@ -232,22 +232,28 @@ def block_of(row: Any, count: int) -> int | None:
 
 
 def _takes_many(loss: Callable, x: Any, one: Any, args: tuple) -> bool:
-    """Whether the loss takes many rows and returns one number for each, rather than that of one row."""
+    """Whether the loss takes many rows alone and returns one number for each.
 
-    def of(count: int) -> Any:
-        rows = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((count, *leaf.shape), leaf.dtype), one)
+    One that takes a row by itself is that of one row, though many rows may go through it too: a norm or a
+    mean in it would be that of them all.
+    """
+
+    def of(*count: int) -> Any:
+        rows = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((*count, *leaf.shape), leaf.dtype), one)
         try:
             return jax.eval_shape(loss, x, rows, *args)
         except Exception:
             return None
 
+    def is_shaped(*count: int) -> bool:
+        return getattr(of(*count), "shape", None) == count
+
     # of two lengths, since the loss of one row may well be one number for each column
-    many = {count: of(count) for count in (2, 3)}
-    if all(getattr(out, "shape", None) == (count,) for count, out in many.items()):
-        _check_float("loss", many[2])
-        return True
-    _check_scalar("loss", jax.eval_shape(loss, x, one, *args))
-    return False
+    if is_shaped() or not (is_shaped(2) and is_shaped(3)):
+        _check_scalar("loss", jax.eval_shape(loss, x, one, *args))
+        return False
+    _check_float("loss", of(2))
+    return True
 
 
 def _check_scalar(name: str, out: Any) -> None:

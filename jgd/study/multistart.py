@@ -5,9 +5,11 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from jgd.core import check
+from jgd.core import check, tree
+from jgd.core.objective import Objective
 from jgd.core.status import Status
 from jgd.core.words import method_name
 from jgd.ends import Ends
@@ -106,9 +108,10 @@ def minima(
     """The distinct critical points that runs ended at."""
     arrived = np.flatnonzero(np.isin(ends.status, CRITICAL))
     first, last = _flat(starts, ends.count), _flat(ends.x, ends.count)[arrived]
+    first = first[np.isfinite(first).all(axis=1)]
     spread = np.ptp(first, axis=0)
     reach = distance * np.where(spread > 0, spread, np.maximum(1.0, np.abs(first[0])))
-    rounding = float(np.sqrt(np.finfo(ends.value.dtype).eps))
+    rounding = float(jnp.sqrt(jnp.finfo(ends.value.dtype).eps))
     groups = clustered(last, ends.value[arrived].astype(float), ends.grad_norm[arrived], reach, rounding)
     found = [(_critical(ends, arrived[group], curvature_at), arrived[group]) for group in groups]
     found.sort(key=lambda pair: not pair[0].is_minimum)
@@ -130,7 +133,7 @@ def _critical(ends: Ends, runs: np.ndarray, curvature_at: Callable[[Any], Curvat
     """The point that these runs ended at, the first of them being the lowest."""
     run = int(runs[0])
     x = jax.tree.map(lambda leaf: leaf[run], ends.x)
-    what, is_minimum = _kind(ends, x, curvature_at)
+    what, is_minimum = _kind(ends, run, x, curvature_at)
     return Critical(
         x=x,
         value=float(ends.value[run]),
@@ -144,18 +147,34 @@ def _critical(ends: Ends, runs: np.ndarray, curvature_at: Callable[[Any], Curvat
     )
 
 
-def _kind(ends: Ends, x: Any, curvature_at: Callable[[Any], Curvature]) -> tuple[str, bool]:
-    """What kind of point it is, its gradient passing for zero, and whether it passes for a minimum."""
-    box = ends.parts[0].batch.one[0].objective.box
-    if box is not None:
-        held = jax.tree.map(lambda a, low, high: np.any((a <= low) | (a >= high)), x, box.lower, box.upper)
-        if any(jax.tree.leaves(held)):
-            return "at a bound", True
+def _kind(ends: Ends, run: int, x: Any, curvature_at: Callable[[Any], Curvature]) -> tuple[str, bool]:
+    """What kind of point it is, its gradient passing for zero, and whether it passes for a minimum.
+
+    Where a bound holds entries of x, that of the function of the others.
+    """
+    objective, x = ends.parts[0].batch.one[0].objective.full, jax.tree.map(jnp.asarray, x)
+    free = None
+    if objective.box is not None:
+        free = objective.ravelled_free(objective.evaluate(x), near=float(ends.grad_norm[run]))
+    if free is None or free.all():
+        where, held = "", partial(curvature_at, x)
+    elif not free.any():
+        return "at a bound", True
+    else:
+        places = jnp.flatnonzero(free)
+        where = ", at a bound"
+        held = partial(curvature, _among, tree.ravel(x)[0][places], args=(objective, x, places))
     try:
-        found = curvature_at(x)
+        found = held()
     except ValueError:
-        return "unknown (the Hessian is not finite)", True
-    return kind(found.spectrum, grad_norm=0.0, gtol=0.0), found.negative_direction is None
+        return f"unknown (the Hessian is not finite){where}", True
+    return kind(found.spectrum, grad_norm=0.0, gtol=0.0) + where, found.negative_direction is None
+
+
+def _among(z: jax.Array, objective: Objective, x: Any, places: jax.Array) -> jax.Array:
+    """The value at x, its entries at these places replaced by z."""
+    flat, unravel = tree.ravel(x)
+    return objective.value(unravel(flat.at[places].set(z)))
 
 
 def _flat(x: Any, count: int) -> np.ndarray:

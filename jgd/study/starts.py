@@ -45,7 +45,7 @@ def normal(center: Any, scale: Any = 1.0) -> Normal:
 
 def is_sampled(given: Any) -> bool:
     """Whether starts are to be drawn, from a box or normally; else they are given."""
-    return isinstance(given, Normal) or (isinstance(given, tuple) and len(given) == 2)
+    return isinstance(given, Normal) or (type(given) is tuple and len(given) == 2)
 
 
 def sampled(given: Any, n: int, x0: Any, sampling: str, seed: int) -> Any:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -128,6 +129,47 @@ def test_a_point_held_by_a_bound_is_told_as_such():
         "minimum (dense)": -1.0,
         "at a bound": 0.5,
     }
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("place", [0, 2])
+def test_starts_that_are_not_finite_leave_the_others_apart(bad, place):
+    found = jgd.multistart(valleys, np.insert([-3.0, 2.0, 3.0], place, bad))
+    left, *right = np.delete(found.labels, place)
+    assert {left} | set(right) == {0, 1}
+    assert right[0] == right[1]
+    assert found.labels[place] == -1
+
+
+def test_a_saddle_of_the_entries_that_no_bound_holds_is_no_minimum():
+    def fun(x):
+        return x[0] + x[1] ** 4 / 4 - x[1] ** 2 / 2
+
+    starts, bounds = np.array([[0.5, 0.0], [0.7, 1.5], [0.2, -1.2]]), (np.array([0.0, -3.0]), 3.0)
+    found = jgd.multistart(fun, starts, method=jgd.gradient_descent(0.1), bounds=bounds)
+    assert matched(found.minima, [(0, 1), (0, -1)])
+    assert matched(found.others, [(0, 0)])
+
+
+def test_a_point_is_held_by_a_bound_that_it_has_come_near_enough_to():
+    method = jgd.gradient_descent(0.5 / 0.6 * (1 - 1e-9))
+    found = jgd.multistart(lambda x: x[0] - 0.4 * x[0] ** 2, np.array([[0.5]]), method=method, bounds=(0, 1))
+    assert 0 < found.best.x[0] < 1e-8
+    assert found.best.kind == "at a bound"
+
+
+class Line(NamedTuple):
+    """An x of two fields, which is a tuple of two, and no box."""
+
+    w: Any
+    b: Any
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_starts_in_16_bits_and_in_a_named_tuple_of_two(dtype):
+    starts = Line(jnp.ones((3, 2), dtype), jnp.arange(3, dtype=dtype))
+    found = jgd.multistart(lambda x: jnp.sum(x.w**2) + x.b**2, starts, method=jgd.gradient_descent(0.5))
+    assert [point.runs for point in found.minima] == [3]
 
 
 def test_starts_of_sobol_lie_in_the_box_evenly_and_by_the_seed_alone():

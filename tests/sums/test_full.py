@@ -128,6 +128,34 @@ def test_a_sum_of_many_in_16_bits_does_not_come_to_a_halt(dtype, block):
     assert float(mean.grad(jnp.ones((), dtype))) == pytest.approx(10, rel=2e-2)
 
 
+ROWS = np.random.default_rng(0).normal(size=(50, 3))
+OF_A_ROW = {
+    "norm": lambda w, row: 1 - (row @ w) / (jnp.linalg.norm(row) * jnp.linalg.norm(w)),
+    "sum": lambda w, row: (row @ w - 1) ** 2 / jnp.sum(row**2),
+    "largest": lambda w, row: jnp.abs(row @ w) / jnp.max(jnp.abs(row)),
+}
+
+
+@pytest.mark.parametrize("name", OF_A_ROW)
+def test_a_loss_that_takes_a_row_by_itself_is_that_of_one_row(name):
+    """Many rows go through it too, and give one number for each: another one."""
+    loss, w = OF_A_ROW[name], jnp.array([1.0, 2.0, 3.0])
+    expected = np.mean([float(loss(w, row)) for row in ROWS])
+    assert float(jgd.finite_sum(loss, ROWS)(w)) == pytest.approx(expected, rel=1e-13)
+
+
+@pytest.mark.parametrize("weights", [None, np.random.default_rng(1).random(50)])
+def test_a_mean_is_as_precise_as_its_losses(weights):
+    """Of float32 data with x in float64, whose weights are no numbers of float32, nor is 1/50."""
+
+    def loss(w, row):
+        return jnp.sum((w - row.astype(w.dtype)) ** 2, axis=-1)
+
+    data, w = ROWS.astype(np.float32), np.ones(3)
+    expected = np.average(np.sum((w - data.astype(float)) ** 2, axis=1), weights=weights)
+    assert float(jgd.finite_sum(loss, data, weights=weights)(w)) == pytest.approx(expected, rel=1e-14)
+
+
 def test_the_function_that_a_sum_is_of_may_be_called_as_it_is():
     f = jgd.finite_sum(of_one, (X, Y), regularizer=ridge, block_size=10).objective(START)
     assert float(f.fun(START, *f.args)) == pytest.approx(float(whole(START)), rel=1e-13)

@@ -128,6 +128,12 @@ def test_every_block_is_read_once_an_evaluation_and_in_order():
     assert rows.reads == [0, 25, 50, 75, 100] * 7
 
 
+@pytest.mark.parametrize("size", [None, 10**9])
+def test_a_block_is_no_larger_than_the_file(size):
+    fit = jgd.finite_sum(of_one, (Counting(X), Y), block_size=size)
+    assert fit.examples.reader.size == len(X)
+
+
 def test_the_next_block_is_read_while_one_is_computed_on():
     rows = Counting(X)
     fit = jgd.finite_sum(of_one, (rows, Y), block_size=52)
