@@ -38,10 +38,11 @@ class NewtonRaphson:
 
 @record
 class SafeNewton:
-    """d = -(H(x) + tau I)^-1 grad f(x), with the smallest tried tau >= 0 that makes d a descent direction.
+    """d = -(H(x) + tau D^2)^-1 grad f(x), with the smallest tried tau >= 0 that makes d a descent direction.
 
-    `curvature` gives the products v -> H v that H is made of. Entries that are pressed against a bound, or
-    almost, go along their own gradient instead. The state is tau, reported for every step as `shift`.
+    D has the roots of H's diagonal, so that the units of x do not matter. `curvature` gives the products
+    v -> H v that H is made of. Entries that are pressed against a bound, or almost, go along their own
+    gradient instead. The state is tau, reported for every step as `shift`.
     Reference: Nocedal & Wright (2006), Numerical Optimization, algorithms 3.2 and 3.3; Bertsekas (1982),
     Projected Newton methods for optimization problems with simple constraints, eq. 32.
     """
@@ -53,12 +54,12 @@ class SafeNewton:
         return jnp.zeros((), tree.scalar_dtype(point.x))
 
     def __call__(self, f: Objective, p: Point, s: jax.Array) -> tuple[Any, jax.Array, Info]:
-        """The solution of (H + tau I) d = -grad."""
+        """The solution of (H + tau D^2) d = -grad."""
         near = jnp.minimum(tree.norm_inf(f.stationarity(p)), NEAR)
         hessian = reduced(f.hessian(p.x, self.curvature), f.ravelled_free(p, near))
         d, shift = solve_shifted(hessian, -tree.vector(p.grad))
         return tree.unravelled(d, p.x), shift.astype(s.dtype), Info(hessians=1)
 
     def report(self, state: jax.Array) -> dict[str, jax.Array]:
-        """What was added to the Hessian's diagonal."""
+        """What was added to the Hessian's diagonal, as a part of it."""
         return {"shift": state}

@@ -26,10 +26,11 @@ def newton_raphson() -> Descent:
 
 
 def newton() -> Descent:
-    """Newton's method made safe: x+ = x - rate (H(x) + tau I)^-1 grad f(x).
+    """Newton's method made safe: x+ = x - rate (H(x) + tau D^2)^-1 grad f(x).
 
-    tau >= 0 is the first tried that makes the matrix positive definite (reported for each step as
-    `shift`), and rate backtracks from 1 to a sufficient decrease. The dense Hessian takes n^2 numbers.
+    D has the roots of H's diagonal; tau >= 0 is the first tried that makes the matrix positive definite
+    (reported for each step as `shift`), and rate backtracks from 1 to a sufficient decrease. The dense
+    Hessian takes n^2 numbers.
     Raises ValueError when the Hessian would not fit.
     Reference: Nocedal & Wright (2006), Numerical Optimization, algorithms 3.2 and 3.3.
     """
@@ -37,10 +38,11 @@ def newton() -> Descent:
 
 
 def gauss_newton() -> Descent:
-    """Gauss-Newton for `jgd.residuals`: x+ = x - rate (J^T J + tau I)^-1 J^T r.
+    """Gauss-Newton for `jgd.residuals`: x+ = x - rate (J^T J + tau D^2)^-1 J^T r.
 
-    J is the Jacobian of the residuals r; tau >= 0 is the first tried that makes the matrix safely positive
-    definite (reported as `shift`), and rate backtracks from 1 to a sufficient decrease. Memory: n^2 numbers.
+    J is the Jacobian of the residuals r, D has the roots of the diagonal of J^T J; tau >= 0 is the first
+    tried that makes the matrix safely positive definite (reported as `shift`), and rate backtracks from 1 to
+    a sufficient decrease. Memory: n^2 numbers.
     Raises TypeError when the objective is not one of `jgd.residuals`.
     Reference: Nocedal & Wright (2006), Numerical Optimization, eq. 10.23.
     """

@@ -13,7 +13,7 @@ from jgd.core.objective import Objective
 from jgd.core.record import record, static
 from jgd.core.status import Status
 from jgd.core.types import Info, Point, Step
-from jgd.linalg.dense import times
+from jgd.linalg.dense import times, units
 from jgd.linalg.free import among, part, reduced
 from jgd.linalg.krylov import beyond
 from jgd.linalg.region import within_radius
@@ -37,10 +37,7 @@ class Exact:
         """Eigenvalues, eigenvectors, the gradient in their basis, 1/D, and which entries are free."""
         free = f.ravelled_free(p)
         hessian = reduced(f.hessian(p.x, self.curvature), free)
-        lengths = jnp.sqrt(jnp.abs(jnp.diagonal(hessian)))
-        longest = jnp.max(lengths)
-        lengths = jnp.where(lengths > 0, lengths, jnp.where(longest > 0, longest, 1))
-        scale = 1 / lengths
+        scale = units(hessian)
         values, basis = eigh(hessian * scale[:, None] * scale)
         g = part(tree.vector(p.grad), free) * scale
         return (values, basis, times(g, basis), scale, free), Info(hessians=1)

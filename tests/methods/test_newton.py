@@ -28,6 +28,14 @@ B = np.array([1.0, -2.0])
 
 
 solve = jax.jit(solve_shifted)
+
+
+def squares(H):
+    """What a shift of 1 adds: D^2, by NumPy."""
+    diagonal = np.abs(np.diag(H)).astype(float)
+    return np.diag(np.where(diagonal > 0, diagonal, diagonal.max() or 1.0))
+
+
 X = jnp.array([0.5, 0.25])
 
 
@@ -52,7 +60,7 @@ def test_the_shifted_solution_descends_and_solves(name, dtype):
     assert np.isfinite(z).all()
     assert float(b @ z) > 0
     eps = np.finfo(dtype).eps
-    shifted = H.astype(float) + float(shift) * np.eye(2)
+    shifted = H.astype(float) + float(shift) * squares(H)
     assert np.linalg.eigvalsh(shifted)[0] > 0
     condition = np.linalg.cond(shifted)
     assert shifted @ np.asarray(z, float) == pytest.approx(b, rel=16 * eps * condition)
@@ -71,8 +79,30 @@ def test_the_shift_is_not_much_larger_than_it_must_be(name):
     """At most twice what makes the least eigenvalue positive, or a floor in proportion to the matrix."""
     H = np.array(MATRICES[name])
     _, shift = solve(H, B)
-    needed, size = max(0.0, -np.linalg.eigvalsh(H)[0]), np.max(np.abs(H))
+    scale = 1 / np.sqrt(np.diag(squares(H)))
+    scaled = H * scale[:, None] * scale
+    needed, size = max(0.0, -np.linalg.eigvalsh(scaled)[0]), np.max(np.abs(scaled))
     assert shift <= 2 * needed + (4e-8 * size if size > 0 else np.max(np.abs(B)))
+
+
+@pytest.mark.parametrize("name", [name for name in MATRICES if not name.startswith("zero")])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_units_of_x_do_not_matter(name, dtype):
+    """In y = x / unit the Hessian is unit H unit, and the solution the same point, to a factor of 1e12."""
+    unit = np.array([2.0**20, 2.0**-20], dtype)
+    H, b = np.array(MATRICES[name], dtype), B.astype(dtype)
+    z, shift = solve(H, b)
+    other, same = solve(H * unit[:, None] * unit, b * unit)
+    assert (np.asarray(other * unit), same) == (pytest.approx(np.asarray(z), rel=1e-5), pytest.approx(shift))
+
+
+def test_a_narrow_valley_in_float32_is_one_step():
+    def fun(x):
+        return jnp.sum(jnp.array([1e-4, 1.0, 1e8], x.dtype) * (x - 1) ** 2)
+
+    result = jgd.minimize(fun, jnp.full(3, 3.0, jnp.float32), jgd.newton(), gtol=1e-6, grtol=0.0)
+    assert result.success
+    assert result.steps <= 2
 
 
 def test_large_definite_matrices_are_left_alone():
