@@ -66,6 +66,11 @@ class Batch:
         pairs = zip(jax.tree.leaves(self.one), jax.tree.leaves(self.many), strict=True)
         return tuple(np.ndim(one) < np.ndim(many) for one, many in pairs)
 
+    @property
+    def devices(self) -> int:
+        """How many devices have problems of their own: one stands for all where each problem takes them."""
+        return 1 if self.one[0].objective.spread else mesh().size
+
     def pick(self, rows: np.ndarray) -> "Batch":
         """These problems of it."""
         leaves, structure = jax.tree.flatten(self.many)
@@ -92,7 +97,7 @@ def _on_every_device(program: Any) -> Any:
     """The program on every device, each with its own problems; they have nothing to say to each other."""
 
     def call(piece: Piece) -> Any:
-        if mesh().size == 1:
+        if piece.counts.shape[0] == 1:
             return program(piece)
         spread, whole = PartitionSpec(AXIS), PartitionSpec()
         specs = [spread if own else whole for own in (*piece.queue.own, False, True)]
@@ -145,7 +150,7 @@ def pieces(
     seconds; the first ones are small, to find out.
     """
     width = _width(lanes)
-    devices, own = mesh().size, batch.own
+    devices, own = batch.devices, batch.own
     room = _room(batch, -(-batch.count // devices), width)
     wanted = batch.count if seconds == math.inf else devices * width
     while first < batch.count:

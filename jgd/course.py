@@ -63,6 +63,7 @@ class Course:
         every: float,
     ) -> None:
         self.cut: Status | None = None
+        self.fault = ""
         self._lanes = lanes
         self._began, self._limit = perf_counter(), time_limit
         self._found: list[tuple[End | None, int]] = []
@@ -99,6 +100,7 @@ class Course:
             found, done = written(None, before, 0, batch.count), len(before.status)
         seconds = math.inf if self._interrupts is None else chunks.SECONDS
         for ends, steps in pieces(batch, self._lanes, stage.steps, done, seconds) if self.cut is None else ():
+            ends = self._read(batch, ends)
             found = written(found, ends, done, batch.count)
             done, executed = done + len(ends.status), executed + steps
             self._found[turn] = _first(found, done), executed
@@ -109,6 +111,15 @@ class Course:
             none = ends_like(batch.one, self._lanes, 0)
             found = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), none)
         return _first(found, done), executed
+
+    def _read(self, batch: Batch, ends: End) -> End:
+        """The ends, those of runs whose data could not be read with the verdict that says so."""
+        fault = batch.one[0].objective.fault()
+        if not fault:
+            return ends
+        self.fault = fault
+        spoilt = np.isin(ends.status, (Status.NONFINITE, Status.NONFINITE_START))
+        return dataclasses.replace(ends, status=np.where(spoilt, np.int32(Status.DATA_FAILED), ends.status))
 
     def finish(self, status: np.ndarray) -> None:
         """Say how all runs ended, and save that."""

@@ -34,12 +34,13 @@ class Ends:
     """What `minimize_many` returns: arrays of NumPy whose first axis counts the runs.
 
     `parts` are the runs by the methods that had a share in them, `tolerances` those that were given,
-    `seconds` those of compiling and of running.
+    `seconds` those of compiling and of running, `fault` is why data could not be read.
     """
 
     parts: list[Part]
     tolerances: dict[str, float]
     seconds: tuple[float, float]
+    fault: str = ""
 
     @property
     def count(self) -> int:
@@ -187,6 +188,8 @@ def _to_best(part: Part, rows: np.ndarray) -> Any:
         end = solved(dataclasses.replace(batch, many=many), 1)
         if (end.value <= targets).all():
             return end.x
+        if fault := program.objective.fault():
+            raise RuntimeError(fault)
         targets = end.best_value
 
 
@@ -202,6 +205,7 @@ def _summary(ends: Ends) -> list[str]:
         low, middle, high = (int(np.quantile(steps, q)) for q in (0, 0.5, 1))
         spread = f"{low:,} to {high:,} steps, half of them in {middle:,}" if low < high else f"{low:,} steps"
         lines.append(f"  {status.name:16} {count:>9,}   {spread}")
+    lines += [f"  data             {ends.fault}"] if ends.fault else []
     finite = np.where(np.isfinite(ends.best_value), ends.best_value, np.inf)
     lowest = int(np.argmin(finite))
     lines.append(f"  lowest value     {ends.best_value[lowest]:.10g} (run {lowest:,})")

@@ -130,7 +130,7 @@ def minimize_many(
     width = 1 if not objective.fixed else width
     with Course(batch, stages, width, progress, limit, checkpoint, every) as course:
         parts = _by_stages(course, batch, stages, own)
-        ends = Ends(parts, told, (0.0, 0.0))
+        ends = Ends(parts, told, (0.0, 0.0), course.fault)
         course.finish(ends.status)
     elapsed, compiling = time.perf_counter() - began, compile_seconds(began)
     return dataclasses.replace(ends, seconds=(compiling, elapsed - compiling))

@@ -15,6 +15,7 @@ from jgd.core.examples import SumOf, hessian_of
 from jgd.core.minibatch import Batches
 from jgd.core.record import record, static
 from jgd.core.residuals import WithResiduals
+from jgd.core.sharded import Sharded
 from jgd.core.streamed import Streamed
 from jgd.core.types import Point
 
@@ -93,6 +94,11 @@ class Objective:
     def structured(self) -> bool:
         """Whether it has a dense Hessian that is not made of products."""
         return isinstance(self.fun, SumOf) and hasattr(self.fun.loss, "hessian")
+
+    @property
+    def spread(self) -> bool:
+        """Whether its examples lie on several devices, all of which then make each evaluation."""
+        return isinstance(self.fun, SumOf) and isinstance(self.args[-1], Sharded)
 
     def fault(self) -> str:
         """What kept streamed data from being read since the last time, a sentence; empty if nothing did."""

@@ -93,6 +93,8 @@ def on_devices() -> dict[str, Any]:
     alike = [jgd.finite_sum(of_one, rows, regularizer=ridge) for rows in (arrays, placed, half)]
     start = jax.device_put(START, jax.devices()[3])
     free = jgd.parallel.shard(jgd.models.logistic(X, X[:, 0] > 0, ridge=0.0))
+    starts = START + np.arange(3)[:, None] / 4
+    many = [jgd.minimize_many(fit, starts, jgd.gradient_descent(0.3)) for fit in (full, spread)]
     crowded = f.args[-1].take(jnp.zeros(64, jnp.int32), jnp.arange(64) < 60)
     return {
         "devices": len(jax.devices()),
@@ -107,6 +109,7 @@ def on_devices() -> dict[str, Any]:
         "labels": len(alike[2].examples.rows[1].sharding.device_set),
         "spread": [fit.examples.layout.devices for fit in (spread, *alike)],
         "crowded": float(jax.jit(f.fun.added, static_argnums=0)(_value, (crowded,))),
+        "many": [float(np.abs(many[1].x - many[0].x).max()), (many[1].steps - many[0].steps).tolist()],
         "elsewhere": jgd.minimize(spread, start, jgd.newton()).status.name,
         "notes": list(jgd.minimize(free, method=jgd.gradient_descent(0.5), max_steps=20_000).notes),
         "refused": [

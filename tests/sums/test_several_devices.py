@@ -80,6 +80,7 @@ def test_eight_devices_make_the_runs_of_one_with_one_reduction_a_gradient():
     assert found["crowded"] == pytest.approx(value, rel=1e-12), "all rows of a batch on one device"
     assert found["labels"] == 8, "that came from the host"
     assert found["elsewhere"] == "CONVERGED", "from an x0 on one of the devices"
+    assert found["many"] == [pytest.approx(0, abs=1e-12), [0, 0, 0]]
     assert found["notes"][0].startswith("From step ")
     indivisible, axis, twice = found["refused"]
     assert "103 examples do not divide among 8 devices" in indivisible

@@ -191,6 +191,18 @@ def test_a_missing_value_is_named_by_row_and_column(tmp_path):
     assert "row 77, column 3, is nan" in batch.examples.reader.fault()
 
 
+def test_many_runs_say_that_a_value_is_missing(tmp_path):
+    bad = X.copy()
+    bad[77, 3] = np.nan
+    np.save(tmp_path / "bad.npy", bad)
+    fit = jgd.finite_sum(of_one, (jgd.data.stream(tmp_path / "bad.npy"), Y))
+    ends = jgd.minimize_many(fit, np.stack([START, START]), jgd.gradient_descent(0.1))
+    assert (ends.status == jgd.Status.DATA_FAILED).all()
+    assert "bad.npy: row 77, column 3, is nan" in str(ends)
+    swept = jgd.sweep(fit, START, jgd.gradient_descent, learning_rate=np.array([0.1, 0.2]))
+    assert (swept.ends.status == jgd.Status.DATA_FAILED).all()
+
+
 def test_a_file_that_is_cut_short_is_named_before_and_during_a_run(saved):
     path = saved[0]
     rows, size = jgd.data.stream(path), path.stat().st_size
