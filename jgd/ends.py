@@ -98,7 +98,10 @@ class Ends:
 
     @cached_property
     def work(self) -> dict[str, np.ndarray]:
-        """What each run evaluated, and how many of the values led nowhere (`discarded`)."""
+        """What each run evaluated, and how many of the values led nowhere (`discarded`).
+
+        On mini-batches these are steps' evaluations; the looks at all examples are not among them.
+        """
         led, again = self._sum("counts"), self._sum("discarded")
         columns = {name: led[:, i] + again[:, i] for i, name in enumerate(COUNTS[:-1])}
         return {**columns, "discarded": led[:, -1] + again[:, 0]}

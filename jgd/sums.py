@@ -106,7 +106,8 @@ def finite_sum(
         `gtol`, `grtol`, `target` and `ftol` (5 looks in a row without a fall) are held against these.
       reduction: "mean", or "sum" for sum_i w_i loss(x, example_i) + regularizer(x).
       regularizer: a function of x (and args) that is added once.
-      weights: a number for each example, none of them negative; None for 1.
+      weights: a number for each example, none of them negative; None for 1. A row of weight 0 is evaluated
+        all the same, so its loss must be a finite number.
       block_size: how many examples are read at once, from memory or from a file, when all are; None for what
         suits the machine.
       start: what x0 is where `minimize` is given none.

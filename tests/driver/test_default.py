@@ -124,19 +124,24 @@ def test_a_method_that_fails_is_followed_by_the_next(monkeypatch):
     assert "chosen" not in str(result)
 
 
-def test_a_method_that_takes_over_has_all_steps_that_are_left(monkeypatch):
-    made = Stage(jgd.lbfgs(), 10, "chosen"), Stage(jgd.trust_region(), 2, "it knows more")
-    last = Stage(jgd.newton(), None, "it is the last")
-    monkeypatch.setattr("jgd.prepare.stages", lambda n, squares, structured: (*made, last))
-    result = jgd.minimize(rosenbrock, np.array([-1.2, 1.0, -1.2, 1.0]))
-    assert result.success
-    assert (result.method, result.steps > 12) == ("trust_region", True)
-
-
-def test_the_last_method_has_all_steps_that_are_left():
+def test_methods_that_follow_have_all_steps_that_are_left():
     for n in (2, 1000):
-        assert len(stages(n, squares=True)) == (3 if n <= DENSE else 2)
-        assert stages(n)[-1].steps is None
-        assert all(stage.steps for stage in stages(n)[:-1])
+        first, *others = stages(n, squares=True)
+        assert len(others) == (2 if n <= DENSE else 1)
+        assert first.steps
+        assert all(stage.steps is None for stage in others)
         assert all(stage.why for stage in stages(n))
     assert default.NEWTON == 100
+
+
+def test_at_the_limit_of_precision_no_other_method_goes_on():
+    """One that finds no step there would make a failure of an answer as good as float32 can tell."""
+    t = np.linspace(0, 3, 20, dtype=np.float32)
+    y = 5 * np.exp(-t) + np.cos(7 * t)
+
+    def fun(x):
+        return jnp.sum((x[0] * jnp.exp(-x[1] * t) - y) ** 2)
+
+    result = jgd.minimize(fun, np.array([3.0, 2.0], np.float32), gtol=0.0, grtol=0.0)
+    assert (result.status, result.method) == (jgd.Status.PRECISION_LIMIT, "trust_region")
+    assert result.origin == ()
