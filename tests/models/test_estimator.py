@@ -95,6 +95,15 @@ def test_any_method_is_a_solver(solver):
     assert model.n_iter_ == model.result_.steps > 10
 
 
+def test_the_units_of_the_columns_do_not_matter():
+    rng = np.random.default_rng(0)
+    X, units = rng.normal(size=(200, 5)), np.array([1, 1e6, 1e-6, 1, 1])
+    labels = X[:, 0] + rng.logistic(size=200) > 0
+    scaled, plain = (LogisticRegression(ridge=0.0).fit(given, labels) for given in (X * units, X))
+    assert scaled.coef_ * units == pytest.approx(plain.coef_, rel=1e-6)
+    assert scaled.result_.steps < 20
+
+
 def test_labels_may_be_words():
     model = LogisticRegression().fit(X, LABELS)
     assert model.classes_.tolist() == ["no", "yes"]
