@@ -55,9 +55,10 @@ def minimize_many(
 ) -> Ends:
     """Minimize many times: from many starts, on many data sets, to many tolerances, by many rates.
 
-    Every run is what `minimize` makes of it alone, and one that goes wrong spoils no other. It is compiled
-    once, and the runs are shared out to the devices of this process; `jgd doctor` says how to have one for
-    each core.
+    Every run is what `minimize` makes of it alone, and one that goes wrong spoils no other; where another
+    method goes on, its steps are counted anew by the checks for a stall, which may end it some steps
+    earlier. It is compiled once, and the runs are shared out to the devices of this process; `jgd doctor`
+    says how to have one for each core.
 
     Args:
       fun: as for `minimize`.
