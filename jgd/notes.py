@@ -16,10 +16,15 @@ REMAINS = 1e-2
 """The share of the way made that may remain where a run is called converged without a word."""
 
 
+STEEP = 1e3
+"""A gradient so many times above gtol, also beside the value, is small beside that at the start alone."""
+
+
 def notes(result: "Result") -> tuple[str, ...]:
     """What is to be known of a run beside its status; empty for most."""
     of_loss = tuple(_of_loss(result))
-    return (*result.origin, *_critical_start(result), *(of_loss or _moving(result)), *_unbounded(result))
+    of_start = (*_critical_start(result), *_steep_start(result))
+    return (*result.origin, *of_start, *(of_loss or _moving(result)), *_unbounded(result))
 
 
 def _critical_start(result: "Result") -> Iterator[str]:
@@ -27,6 +32,17 @@ def _critical_start(result: "Result") -> Iterator[str]:
         yield (
             "The gradient is exactly zero at the start: x0 may be a saddle or a maximum, or fun is flat "
             "there or has no derivative (round, argmax, stop_gradient); jgd.check(fun, x0) tells which."
+        )
+
+
+def _steep_start(result: "Result") -> Iterator[str]:
+    asked = result.tolerances
+    large = STEEP * asked.gtol * max(1.0, abs(float(result.value)))
+    if result.status == Status.CONVERGED and 0 < large < result.grad_norm:
+        first = (asked.grad - asked.gtol) / asked.grtol
+        yield (
+            f"A gradient of {result.grad_norm:.3g} meets the test since that at the start was {first:.3g}: "
+            "with start=result and grtol=0 the run goes on."
         )
 
 

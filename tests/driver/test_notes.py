@@ -9,6 +9,7 @@ import jgd
 from jgd import Status
 from jgd.notes import REMAINS, remaining
 from tests.catalogue import METHODS, solved
+from tests.driver.functions import rosenbrock
 
 ROWS, LABELS = (
     np.array([[2.0, 1.0], [1.0, 2.0], [-1.0, -1.5], [-2.0, -1.0]]),
@@ -89,3 +90,20 @@ def test_a_function_without_a_floor_is_said_to_have_none(method):
 def test_without_a_history_nothing_is_claimed():
     result = jgd.minimize(logistic, np.zeros(2), jgd.newton(), args=(ROWS, LABELS), recorder=None)
     assert result.notes == ()
+
+
+def test_a_gradient_that_is_small_beside_that_at_the_start_alone_is_told():
+    """At (1e6, 1) the gradient of the valley is 4e20, and that 1e-12 of it is met at its edge."""
+    result = jgd.minimize(rosenbrock, np.array([1e6, 1.0]), jgd.gradient_descent())
+    assert result.status == Status.CONVERGED
+    assert result.grad_norm > 1e6
+    (note,) = result.notes
+    assert "meets the test since that at the start was 4e+20" in note
+    further = jgd.minimize(rosenbrock, start=result, grtol=0.0, max_steps=result.steps + 100)
+    assert further.steps > result.steps
+    assert further.value < result.value
+
+
+def test_a_gradient_that_is_small_beside_the_value_needs_no_word():
+    result = jgd.minimize(lambda x: 1e14 * jnp.sum(jnp.cosh(x)), np.full(2, 5.0), jgd.lbfgs())
+    assert (result.status, result.grad_norm > 1e-5, result.notes) == (Status.CONVERGED, True, ())
