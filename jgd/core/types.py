@@ -106,6 +106,11 @@ class Search(Protocol):
         ...
 
 
+def is_search(thing: Any) -> bool:
+    """Whether it is one, and not the function that makes one."""
+    return hasattr(thing, "init") and callable(thing)
+
+
 class Gauge(Protocol):
     """What a recorder measures of a run beside what every history has."""
 

@@ -7,7 +7,7 @@ from jgd.core.objective import Objective
 from jgd.directions.newton import NewtonRaphson, SafeNewton
 from jgd.directions.newton_cg import NewtonCG
 from jgd.directions.quasi_newton import BFGS, LBFGS
-from jgd.methods.descent import Descent
+from jgd.methods.descent import Descent, search_or
 from jgd.methods.trust_region import Exact, Truncated, TrustRegion
 from jgd.searches.armijo import Armijo
 from jgd.searches.fixed import Fixed
@@ -70,7 +70,7 @@ def lbfgs(memory: int = 10, search: Any = None) -> Descent:
     conditions (`search`, by default `jgd.wolfe()`), 1 being tried first. A run takes
     6 memory + 20 copies of x.
 
-    Raises TypeError or ValueError for a memory below 1.
+    Raises TypeError or ValueError for a memory below 1, TypeError for what is no search.
     Reference: Liu & Nocedal (1989), On the limited memory BFGS method for large scale optimization.
 
     >>> import jax.numpy as jnp, jgd
@@ -78,16 +78,17 @@ def lbfgs(memory: int = 10, search: Any = None) -> Descent:
     >>> result.status.name
     'CONVERGED'
     """
-    return Descent(LBFGS(check.whole("memory", memory)), search or Wolfe(), "lbfgs")
+    return Descent(LBFGS(check.whole("memory", memory)), search_or(Wolfe(), search), "lbfgs")
 
 
 def bfgs(search: Any = None) -> Descent:
     """BFGS: x+ = x - rate B grad f(x), B the inverse Hessian learnt from all steps so far, n^2 numbers.
 
     rate meets the strong Wolfe conditions (`search`, by default `jgd.wolfe()`), 1 being tried first.
+    Raises TypeError for what is no search.
     Reference: Nocedal & Wright (2006), Numerical Optimization, algorithm 6.1.
     """
-    return Descent(BFGS(), search or Wolfe(), "bfgs")
+    return Descent(BFGS(), search_or(Wolfe(), search), "bfgs")
 
 
 def newton_cg(most: int = 100) -> Descent:

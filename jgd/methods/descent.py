@@ -10,7 +10,16 @@ from jgd.core import tree
 from jgd.core.objective import Objective
 from jgd.core.record import record, static
 from jgd.core.status import Status
-from jgd.core.types import Direction, Info, Point, Search, Step, reported
+from jgd.core.types import Direction, Info, Point, Search, Step, is_search, reported
+
+
+def search_or(usual: Search, given: Any) -> Search:
+    """The search that was given, or the usual one for None; raises for anything else."""
+    if given is None:
+        return usual
+    if not is_search(given):
+        raise TypeError(f"search must be one of jgd's, such as jgd.armijo(), or None, got {given!r}.")
+    return given
 
 
 def _together(first: Info, second: Info) -> Info:

@@ -14,7 +14,7 @@ import optax
 from jgd.core import check, tree
 from jgd.core.objective import Objective
 from jgd.core.record import record, static
-from jgd.core.types import Info, Point, Step
+from jgd.core.types import Info, Point, Step, is_search
 
 
 @record
@@ -166,7 +166,7 @@ def from_optax(factory: Callable[..., Any], **hyper: Any) -> OptaxMethod:
     for name, value in hyper.items():
         if name in leaves:
             check.number(name, value, above=0 if name == "learning_rate" else None)
-        elif hasattr(value, "init") and callable(value):
+        elif is_search(value):
             raise ValueError(f"{name} must be a number or a schedule: optax does not know jgd's searches.")
     name = f"optax.{getattr(factory, '__name__', 'transformation')}"
     try:

@@ -8,11 +8,12 @@ import jax.numpy as jnp
 import optax
 
 from jgd.core import check
+from jgd.core.types import is_search
 from jgd.directions.conjugate import Conjugate, hager_zhang, polak_ribiere
 from jgd.directions.momentum import Accelerated, HeavyBall, LookAhead, Optimized
 from jgd.directions.steepest import Steepest
 from jgd.directions.variance_reduced import VarianceReduced
-from jgd.methods.descent import Descent
+from jgd.methods.descent import Descent, search_or
 from jgd.methods.optax import OptaxMethod, from_optax
 from jgd.searches.armijo import Armijo
 from jgd.searches.fixed import Fixed, Scheduled
@@ -26,7 +27,7 @@ def _search(learning_rate: Any, measured: Measured) -> Any:
         return Armijo()
     if isinstance(learning_rate, str) and learning_rate == "auto":
         return measured
-    if hasattr(learning_rate, "init") and callable(learning_rate):
+    if is_search(learning_rate):
         return learning_rate
     if callable(learning_rate):
         return Scheduled(_schedule(learning_rate))
@@ -180,12 +181,13 @@ def conjugate_gradient(formula: str = "hager-zhang", search: Any = None) -> Desc
     strong Wolfe with a slope of at most a tenth. On a quadratic of n variables n steps are enough.
     A run takes 21 copies of x.
 
-    Raises ValueError for another formula.
+    Raises ValueError for another formula, TypeError for what is no search.
     Reference: Hager & Zhang (2005), A new conjugate gradient method; Gilbert & Nocedal (1992).
     """
     if formula not in FORMULAS:
         raise ValueError(f"formula must be one of {', '.join(FORMULAS)}, got {formula!r}.")
-    return Descent(Conjugate(FORMULAS[formula]), search or Wolfe(curvature=0.1), "conjugate_gradient")
+    search = search_or(Wolfe(curvature=0.1), search)
+    return Descent(Conjugate(FORMULAS[formula]), search, "conjugate_gradient")
 
 
 def adam(

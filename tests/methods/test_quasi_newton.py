@@ -156,6 +156,13 @@ def test_an_unknown_formula_is_refused():
         jgd.conjugate_gradient("fletcher")
 
 
+@pytest.mark.parametrize("method", [jgd.lbfgs, jgd.bfgs, jgd.conjugate_gradient])
+@pytest.mark.parametrize("search", ["auto", 0.5, True, jgd.armijo])
+def test_what_is_no_search_is_refused(method, search):
+    with pytest.raises(TypeError, match="search must be one of jgd's, such as"):
+        method(search=search)
+
+
 def test_a_memory_must_be_a_whole_number():
     with pytest.raises(ValueError, match="memory must be at least 1"):
         jgd.lbfgs(0)
