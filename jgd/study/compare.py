@@ -67,7 +67,7 @@ def compare(
 
     Raises:
       TypeError, ValueError: for bad input, before the first run. A method that refuses this
-        objective with a ValueError becomes a row that says so.
+        objective with one of these becomes a row that says so, unless all do.
 
     >>> import jax.numpy as jnp, jgd
     >>> table = jgd.compare(lambda x: jnp.sum(x**2), jnp.ones(2), {
@@ -139,13 +139,13 @@ def _run_all(
 ) -> tuple[dict[str, Result], dict[str, str]]:
     """The results, and why some methods refused; raises what the first says if all did."""
     results: dict[str, Result] = {}
-    refusals: dict[str, ValueError] = {}
+    refusals: dict[str, Exception] = {}
     for label, method in entrants.items():
         if progress is not None:
             progress(label)
         try:
             results[label] = _timed(partial(run, method))
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             refusals[label] = error
     if not results:
         raise next(iter(refusals.values()))

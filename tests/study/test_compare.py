@@ -8,7 +8,7 @@ import optax
 import pytest
 
 import jgd
-from jgd.core.record import record
+from jgd.core.record import record, static
 from jgd.problems import get
 from jgd.study.comparison import Comparison
 from jgd.study.row import gradient_equivalents
@@ -39,11 +39,13 @@ def square(x):
 class Refusing:
     """A method that cannot be used on any objective."""
 
+    error: type = static(default=ValueError)
+
     def init(self, f, point):
         return None
 
     def step(self, f, point, state):
-        raise ValueError("This method wants something else.")
+        raise self.error("This method wants something else.")
 
 
 def strict_json(text: str):
@@ -160,13 +162,14 @@ def test_a_known_minimum_that_is_undercut_is_not_believed():
     assert not rounding.best_found
 
 
-def test_a_method_that_refuses_has_the_last_row():
-    table = jgd.compare(square, jnp.ones(2), {"picky": Refusing(), "newton": jgd.newton()})
+@pytest.mark.parametrize("error", [TypeError, ValueError])
+def test_a_method_that_refuses_has_the_last_row(error):
+    table = jgd.compare(square, jnp.ones(2), {"picky": Refusing(error), "newton": jgd.newton()})
     assert [row.verdict for row in table.rows] == ["CONVERGED", "REFUSED"]
     assert "picky: REFUSED. This method wants something else." in str(table)
     assert strict_json(json.dumps(table.record()))["rows"][1]["status"] == "REFUSED"
-    with pytest.raises(ValueError, match="wants something else"):
-        jgd.compare(square, jnp.ones(2), [Refusing()])
+    with pytest.raises(error, match="wants something else"):
+        jgd.compare(square, jnp.ones(2), [Refusing(error)])
 
 
 def test_a_start_that_is_not_finite_is_a_row_like_any_other(tmp_path):
