@@ -1,6 +1,5 @@
 """`jgd compare`: run methods on one objective, print the scoreboard, save figures and rows."""
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,6 +37,7 @@ def compare(objective: str, preset: str | None, strict: bool, common: Common) ->
     prepare_machine(common.x64, common.device, common.seed)
 
     import jgd
+    from jgd.study.files import write_json
 
     problem = load(objective, common.x0, common.seed, common.has_aux)
     methods = {label: build(label, entry, common.say) for label, entry in chosen.items()} or None
@@ -49,7 +49,7 @@ def compare(objective: str, preset: str | None, strict: bool, common: Common) ->
             progress=None if common.quiet else lambda label: _line(f"running {label} ..."),
             **common.options,
         )
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise click.UsageError(str(error)) from None
     finally:
         _line("")
@@ -57,15 +57,14 @@ def compare(objective: str, preset: str | None, strict: bool, common: Common) ->
     told = table.record()
     if common.explain:
         told["explanations"] = _explained(table.results, common)
-    if common.as_json:
-        click.echo(json.dumps(told, indent=2))
-    if common.save is not None:
-        paths = table.save(common.save)
+
+    def write(folder: Path) -> list[Path]:
+        paths = table.save(folder)
         if common.explain:
-            paths.append(Path(common.save) / "explanations.json")
-            paths[-1].write_text(json.dumps(told["explanations"], indent=2) + "\n", encoding="utf-8")
-        for path in paths:
-            common.say(f"saved {path}")
+            paths.append(write_json(folder / "explanations.json", told["explanations"]))
+        return paths
+
+    common.output.deliver(told, write)
     return worst(exit_code(row.status) for row in table.rows) if strict else 0
 
 

@@ -1,8 +1,6 @@
 """`jgd curvature`: the curvature of one objective at a point."""
 
 import dataclasses
-import json
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +8,18 @@ import click
 
 from jgd.cli.errors import BadObjective
 from jgd.cli.objective import check, load
-from jgd.cli.options import HAS_AUX, MACHINE, OUTPUT, SEED, START, need, prepare_machine, say, with_options
+from jgd.cli.options import (
+    HAS_AUX,
+    MACHINE,
+    NOT_NEGATIVE,
+    OUTPUT,
+    SEED,
+    START,
+    need,
+    prepare_machine,
+    with_options,
+)
+from jgd.cli.output import Output
 
 if TYPE_CHECKING:
     from jgd.problems import Problem
@@ -43,9 +52,7 @@ OPTIONS = (
         help="Random starts of Lanczos.",
     ),
     click.option("--density", is_flag=True, help="Estimate the density of all eigenvalues, too."),
-    click.option(
-        "--gtol", type=click.FloatRange(min=0), help="The point is critical when max |grad| is at most this."
-    ),
+    click.option("--gtol", type=NOT_NEGATIVE, help="The point is critical when max |grad| is at most this."),
 )
 
 
@@ -66,6 +73,7 @@ def curvature(objective: str, **given: Any) -> None:
 
     import jgd
     from jgd.study.curvature_record import density_record, density_words
+    from jgd.study.files import write_json
 
     problem = load(objective, given["x0"], given["seed"], given["has_aux"])
     problem = _moved(problem, given["at"], objective, given["has_aux"])
@@ -84,18 +92,19 @@ def curvature(objective: str, **given: Any) -> None:
             f"{objective} raised {type(error).__name__} when its Hessian was taken.", error
         ) from error
     told = {"objective": problem.name, "at": Path(given["at"]).name, **found.record()}
-    tell = partial(say, as_json=given["as_json"], quiet=given["quiet"])
-    tell(str(found))
+    output = Output(given["save"], given["as_json"], given["quiet"])
+    output.say(str(found))
     if density is not None:
         told["density"] = density_record(density)
-        tell(f"  density      {density_words(density)}")
-    text = json.dumps(told, indent=2)
-    if given["as_json"]:
-        click.echo(text)
-    if given["save"] is not None:
-        prefix = Path(given["save"]) / "curvature"
-        for path in [_written(prefix.with_suffix(".json"), text), *found.plot(prefix, density)]:
-            tell(f"saved {path}")
+        output.say(f"  density      {density_words(density)}")
+
+    def write(folder: Path) -> list[Path]:
+        return [
+            write_json(folder / "curvature.json", told),
+            *found.plot(folder / "curvature", density),
+        ]
+
+    output.deliver(told, write)
 
 
 def _moved(problem: "Problem", at: str, objective: str, has_aux: bool) -> "Problem":
@@ -126,9 +135,3 @@ def _check_size(problem: "Problem", x64: bool) -> None:
             f"--dense: a Hessian of {problem.n:,} parameters takes {needed / 2**30:,.1f} GiB (limit "
             f"{HESSIAN_LIMIT / 2**30:.0f} GiB); --lanczos finds the ends of its spectrum without it."
         )
-
-
-def _written(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text + "\n", encoding="utf-8")
-    return path

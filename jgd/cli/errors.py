@@ -45,6 +45,12 @@ def own_traceback(error: BaseException) -> str:
     return "".join(told.format())
 
 
+def unwritable(path: str | Path, error: OSError) -> str:
+    """`out cannot be written to (Is a directory: out/result.json)`."""
+    where = f": {error.filename}" if error.filename else ""
+    return f"{path} cannot be written to ({error.strerror or error}{where})"
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`: did you mean a or b?` with the nearest names, or `.`."""
     near = difflib.get_close_matches(name, dict.fromkeys(known), n=3, cutoff=0.6)

@@ -46,7 +46,6 @@ def multistart(
     prepare_machine(common.x64, common.device, common.seed, every_core=True)
 
     import jgd
-    from jgd.core.check import MOST
 
     problem = load(objective, common.x0, common.seed, common.has_aux)
     method = next((build(label, entry, common.say) for label, entry in chosen.items()), None)
@@ -62,7 +61,7 @@ def multistart(
         like = None if box is None else problem.x0
         with spared():
             found = jgd.multistart(
-                problem.fun, drawn, starts, method, x0=like, seed=(common.seed or 0) % MOST, **given
+                problem.fun, drawn, starts, method, x0=like, seed=common.seed or 0, **given
             )
     except (TypeError, ValueError) as error:
         raise click.UsageError(str(error)) from None

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import importlib.util
-import json
 import math
 import os
 import sys
@@ -13,9 +12,22 @@ from typing import Any
 
 import click
 
-from jgd.cli import color
+from jgd.cli.output import Output, writable
 
-_NOT_NEGATIVE = click.FloatRange(min=0)
+
+class NotNegative(click.FloatRange):
+    """A finite number that is not negative: a range of click's own lets NaN through."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number; fails for one that is not finite."""
+        number = super().convert(value, param, ctx)
+        return number if math.isfinite(number) else self.fail(f"{value} is not a finite number.", param, ctx)
+
+
+NOT_NEGATIVE = NotNegative()
 
 MACHINE = (
     click.option("--x64", is_flag=True, help="Compute in float64 (float32 is JAX's default)."),
@@ -26,11 +38,19 @@ START = click.option(
     metavar="START",
     help="The start: my_model.py:start, package.module:start, or numbers such as 3,1.",
 )
-SEED = click.option("--seed", type=int, help="Seed Python's and NumPy's random numbers, and problems.")
+SEED = click.option(
+    "--seed",
+    type=click.IntRange(0, 2**31 - 2),
+    help="Seed Python's and NumPy's random numbers, and problems.",
+)
 HAS_AUX = click.option("--has-aux", is_flag=True, help="The function returns its value and something else.")
 OUTPUT = (
     click.option(
-        "--save", type=click.Path(file_okay=False), metavar="DIR", help="Save what was found into DIR."
+        "--save",
+        type=click.Path(file_okay=False),
+        callback=writable,
+        metavar="DIR",
+        help="Save what was found into DIR.",
     ),
     click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, to stdout."),
     click.option("--quiet", is_flag=True, help="Print nothing but errors (and JSON if asked for)."),
@@ -55,10 +75,10 @@ RUNS = (
     SEED,
     click.option("--max-steps", type=click.IntRange(min=0), help="At most so many steps."),
     click.option("--max-evaluations", type=click.IntRange(min=1), help="At most so many evaluations."),
-    click.option("--gtol", type=_NOT_NEGATIVE, help="Converged when max |grad| is at most this."),
-    click.option("--grtol", type=_NOT_NEGATIVE, help="Adds this times max |grad| at the start to gtol."),
-    click.option("--ftol", type=_NOT_NEGATIVE, help="Stalled when the value changes by less."),
-    click.option("--xtol", type=_NOT_NEGATIVE, help="Stalled when x changes by less."),
+    click.option("--gtol", type=NOT_NEGATIVE, help="Converged when max |grad| is at most this."),
+    click.option("--grtol", type=NOT_NEGATIVE, help="Adds this times max |grad| at the start to gtol."),
+    click.option("--ftol", type=NOT_NEGATIVE, help="Stalled when the value changes by less."),
+    click.option("--xtol", type=NOT_NEGATIVE, help="Stalled when x changes by less."),
     click.option("--target", type=float, help="Stop when the value is at most this."),
     HAS_AUX,
     *OUTPUT,
@@ -120,24 +140,19 @@ class Common:
             "time_limit": self.time_limit or math.inf,
         }
 
+    @property
+    def output(self) -> Output:
+        """Where what is found goes."""
+        return Output(self.save, self.as_json, self.quiet)
+
     def say(self, text: str) -> None:
         """Print unless quiet: to stdout, or to stderr where stdout is for JSON."""
-        say(text, as_json=self.as_json, quiet=self.quiet)
+        self.output.say(text)
 
     def tell(self, found: Any) -> None:
         """Print what a study found, as a table and as JSON if asked for, and save it if asked for."""
         self.say(str(found))
-        if self.as_json:
-            click.echo(json.dumps(found.record(), indent=2))
-        if self.save is not None:
-            for path in found.save(self.save):
-                self.say(f"saved {path}")
-
-
-def say(text: str, *, as_json: bool, quiet: bool) -> None:
-    """Print unless quiet: to stdout, or to stderr where stdout is for JSON."""
-    if not quiet:
-        color.say(text, err=as_json)
+        self.output.deliver(found.record(), found.save)
 
 
 def need(package: str, extra: str, what: str) -> None:
@@ -193,4 +208,4 @@ def prepare_machine(
             ) from None
     if seed is not None:
         random.seed(seed)
-        np.random.seed(seed % 2**32)
+        np.random.seed(seed)

@@ -1,7 +1,7 @@
 """`jgd run`: minimize one objective by one method."""
 
-import json
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ def run(objective: str, checkpoint: str | None, every: float, common: Common) ->
                 every=every,
                 **common.options,
             )
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise click.UsageError(str(error)) from None
     except (OSError, ImportError) as error:
         if checkpoint is None:
@@ -74,25 +74,19 @@ def run(objective: str, checkpoint: str | None, every: float, common: Common) ->
         explanation = jgd.explain(result)
         common.say(f"\n{explanation}")
         told["explanation"] = explanation.record()
-    text = json.dumps(told, indent=2)
-    if common.as_json:
-        click.echo(text)
-    if common.save is not None:
-        for path in _save(Path(common.save), text, result.x):
-            common.say(f"saved {path}")
+    common.output.deliver(told, partial(_written, told, result.x))
     resumable = checkpoint is not None and result.status in CUT
     if resumable:
         common.say(f"to go on: jgd resume {shlex.quote(str(checkpoint))}")
     return RESUMABLE if resumable and result.status.name == "INTERRUPTED" else exit_code(result.status)
 
 
-def _save(folder: Path, text: str, x: Any) -> list[Path]:
+def _written(told: dict[str, Any], x: Any, folder: Path) -> list[Path]:
     """Write result.json and solution.npz; the paths."""
+    from jgd.study.files import write_json
     from jgd.study.solution import save_solution
 
-    paths = [folder / "result.json", folder / "solution.npz"]
-    folder.mkdir(parents=True, exist_ok=True)
-    paths[0].write_text(text + "\n", encoding="utf-8")
+    paths = [write_json(folder / "result.json", told), folder / "solution.npz"]
     save_solution(paths[1], x)
     return paths
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from jgd.cli.errors import unwritable
+
 TEMPLATE = '''\
 """An objective for jgd: edit `loss` and `start`.
 
@@ -51,6 +53,9 @@ def init(path: Path, force: bool) -> None:
         raise click.UsageError(f"{path} must end in .py, as in {path}.py.")
     if path.exists() and not force:
         raise click.UsageError(f"{path} exists already; --force overwrites it.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(TEMPLATE.format(name=path), encoding="utf-8")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(TEMPLATE.format(name=path), encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"{unwritable(path, error)}; name another PATH.") from None
     click.echo(f"Wrote {path}. Now try:\n  jgd run {path}:loss --x0 {path}:start")

@@ -162,6 +162,8 @@ def test_a_leaf_too_many_is_no_fit(folder):
     [
         ("valley --products 2", "2 is not in the range x>=3"),
         ("valley --starts 0", "0 is not in the range x>=1"),
+        ("valley --seed -1", "-1 is not in the range 0<=x<=2147483646"),
+        ("valley --gtol nan", "nan is not a finite number"),
         ("bent.py:square", "--x0 is missing"),
         (
             "bent.py:square --x0 bent.py:wide --dense --x64",
