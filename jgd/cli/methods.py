@@ -106,12 +106,14 @@ def ready(
     Raises click.UsageError for parameters that are missing or that the factory does not have.
     """
     factory, swept = _factory(entry.method), tuple(swept)
-    settings = {name: _search(value) for name, value in entry.settings.items()}
     parameters = inspect.signature(factory).parameters
-    for name in (*settings, *swept):
+    for name in (*entry.settings, *swept):
         if name not in parameters:
             option, hint = "--grid" if name in swept else "--set", did_you_mean(name, parameters)
             raise click.UsageError(f"{option}: {entry.method} has no parameter {name!r}{hint}")
+    if entry.method.startswith("optax."):
+        _check_numbers(entry, parameters)
+    settings = {name: _search(value) for name, value in entry.settings.items()}
     given = {*settings, *swept}
     missing = [name for name, p in parameters.items() if p.default is p.empty and name not in given]
     if entry.method.startswith("optax.") and missing == ["learning_rate"]:
@@ -120,6 +122,16 @@ def ready(
     elif missing:
         raise click.UsageError(f"{label} needs {missing[0]}: --set {label}.{missing[0]}=VALUE.")
     return factory, settings
+
+
+def _check_numbers(entry: Entry, parameters: Mapping[str, inspect.Parameter]) -> None:
+    """click.UsageError for words where optax wants numbers, which itself looks at none beforehand."""
+    for name, value in entry.settings.items():
+        default = parameters[name].default
+        number = default is inspect.Parameter.empty or type(default) in (int, float)
+        if isinstance(value, str) or (number and type(value) not in (int, float)):
+            wanted = "true or false" if isinstance(default, bool) else "a number"
+            raise click.UsageError(f"--set: {name} of {entry.method} must be {wanted}, got {value!r}.")
 
 
 def _made(factory: Callable, name: str, settings: dict[str, Any]) -> Any:
@@ -161,8 +173,17 @@ def _search(value: Any) -> Any:
     import jgd
 
     name, _, inside = value.partition("(")
+    factory = getattr(jgd, name)
+    signature = inspect.signature(factory)
     try:
         numbers = ast.literal_eval(f"({inside.rstrip(')')},)") if inside.rstrip(")") else ()
-        return getattr(jgd, name)(*numbers)
-    except (SyntaxError, TypeError, ValueError) as error:
+        signature.bind(*numbers)
+    except (SyntaxError, TypeError, ValueError):
+        form = f"{name}({', '.join(signature.parameters)})"
+        raise click.UsageError(
+            f"--set: {value}: write {form}, with numbers in the place of the names."
+        ) from None
+    try:
+        return factory(*numbers)
+    except (TypeError, ValueError) as error:
         raise click.UsageError(f"--set: {value}: {error}") from None

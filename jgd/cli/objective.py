@@ -46,6 +46,8 @@ def load(text: str, x0: str | None, seed: int | None, has_aux: bool = False) -> 
 def find(text: str) -> Any:
     """The attribute that file.py:attr or package.module:attr names; raises `BadObjective`."""
     source, _, attribute = text.rpartition(":")
+    if not source or not attribute:
+        raise BadObjective(f"{text!r} names no file or nothing in it: write it as my_model.py:loss.")
     module = _from_file(Path(source)) if source.endswith(".py") else _from_package(source)
     found: Any = module
     for part in attribute.split("."):
@@ -74,7 +76,7 @@ def _from_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         specification.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BadObjective(f"{path} cannot be loaded.", error) from error
     return module
 
@@ -94,7 +96,7 @@ def _from_package(name: str) -> ModuleType:
         beside = [f"{parent}.{m.name}".lstrip(".") for m in pkgutil.iter_modules(paths)]
         hint = did_you_mean(missing, beside)
         raise BadObjective(f"There is no module {missing}{hint}") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BadObjective(f"Module {name} cannot be loaded.", error) from error
 
 
@@ -142,7 +144,7 @@ def check(problem: "Problem", text: str, has_aux: bool, *, warn: bool = True) ->
 
     try:
         checkup = jgd.check(problem.fun, problem.x0, args=problem.args, has_aux=has_aux)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         shapes = ", ".join(str(np.shape(leaf)) for leaf in jax.tree.leaves(problem.x0))
         raise BadObjective(
             f"{text} raised {type(error).__name__} when called with x0 of shape {shapes}.", error

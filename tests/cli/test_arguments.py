@@ -29,6 +29,9 @@ def paired(x):
 
 def logarithm(x):
     return jnp.sum(jnp.log(x - 5.0))
+
+def leaving(x):
+    raise SystemExit(0)
 """
 
 
@@ -36,6 +39,7 @@ def logarithm(x):
 def told(tmp_path, invoke, monkeypatch):
     """A command's exit code and output, in a folder with a model."""
     (tmp_path / "model.py").write_text(MODEL)
+    (tmp_path / "leaves.py").write_text("import sys\n\nsys.exit(0)\n")
     monkeypatch.chdir(tmp_path)
     return invoke
 
@@ -60,6 +64,22 @@ def told(tmp_path, invoke, monkeypatch):
         ("compare valley --method adam --method adam", "write --method LABEL=adam"),
         ("compare rosenbrock --preset demo", "is for valley and breast-cancer, not for rosenbrock"),
         ("init model.py", "model.py exists already; --force"),
+        ("init model.py/a.py", "model.py/a.py cannot be written to (File exists: model.py); name another"),
+        (
+            "run valley --save model.py/out",
+            "model.py/out cannot be written to (Not a directory: model.py/out); name",
+        ),
+        ("run valley --seed -1", "-1 is not in the range 0<=x<=2147483646"),
+        ("run valley --gtol nan", "nan is not a finite number"),
+        ("run valley --method gauss_newton", "Error: fun must be jgd.residuals(r)"),
+        ("compare valley --method gauss_newton", "Error: fun must be jgd.residuals(r)"),
+        ("run valley --method lbfgs --set search=auto", "lbfgs: search must be one of jgd's"),
+        ("run valley --method optax.adam --set b1=auto", "b1 of optax.adam must be a number, got 'auto'."),
+        ("run valley --method optax.adam --set learning_rate=none", "must be a number, got None."),
+        ("run valley --method optax.adam --set nesterov=auto", "must be true or false, got 'auto'."),
+        ("run valley --method svrg --set learning_rate=silver", "silver: write silver(rate), with numbers"),
+        ("run valley --method svrg --set learning_rate=silver(e)", "silver(e): write silver(rate), with"),
+        ("run valley --method svrg --set learning_rate=silver(-1)", "silver(-1): rate must be positive"),
         ("list nothing", "is not one of 'methods', 'problems'"),
     ],
 )
@@ -78,6 +98,11 @@ def test_usage_errors_exit_2_and_say_the_way_out(told, arguments, words):
         ("jgd.problem:loss", "There is no module jgd.problem: did you mean jgd.problems"),
         ("nowhere_at_all.losses:loss", "There is no module nowhere_at_all."),
         ("model.py:los", "model.py has no attribute 'los': did you mean loss?"),
+        (":loss", "':loss' names no file or nothing in it: write it as my_model.py:loss."),
+        ("model.py:", "'model.py:' names no file or nothing in it: write it as my_model.py:loss."),
+        ("leaves.py:loss", "leaves.py cannot be loaded."),
+        ("leaves:loss", "Module leaves cannot be loaded."),
+        ("model.py:leaving", "model.py:leaving raised SystemExit when called with x0 of shape (2,)."),
         ("jgd.problems:valey", "jgd.problems has no attribute 'valey': did you mean valley"),
         ("model.py:number", "model.py:number is not callable: it is of type float."),
         ("model.py:vector", "fun must return a scalar, got shape (2,)"),
@@ -241,6 +266,18 @@ def test_run_saves_its_result(told, tmp_path):
     result = json.loads((tmp_path / "out" / "result.json").read_text())
     assert (result["status"], result["steps"], result["x"]) == ("CONVERGED", 1, [0.0, 0.0])
     assert result["work"]["hessians"] == 1
+
+
+@pytest.mark.parametrize("command", ["run", "compare", "curvature"])
+def test_what_was_found_is_printed_where_it_cannot_be_saved(command, told, tmp_path):
+    name = {"run": "result", "compare": "comparison"}.get(command, command)
+    (tmp_path / "out" / f"{name}.json").mkdir(parents=True)
+    method = [] if command == "curvature" else ["--method", "newton"]
+    code, output = told(command, "valley", *method, "--save", "out", "--quiet")
+    found, error = output.split("Error: ")
+    assert code == 1
+    assert json.loads(found)["provenance"]["jgd"] == jgd.__version__
+    assert error.startswith(f"--save: out cannot be written to (Is a directory: out/{name}.json); what was")
 
 
 def test_a_limit_of_time_and_progress_of_a_run(told):
