@@ -24,10 +24,7 @@ def table(X: Any) -> Any:
         return sparse_rows(X)
     names = list(map(str, X.columns)) if hasattr(X, "columns") else None
     if names is not None:
-        kinds = [np.dtype(kind) if isinstance(kind, np.dtype) else None for kind in X.dtypes]
-        for name, kind in zip(names, kinds, strict=True):
-            if kind is None or kind.kind not in "fiub":
-                raise TypeError(f"X: column {name!r} is not numeric; encode it as numbers first.")
+        X = _of_columns(X, names)
     made = X if isinstance(X, jax.Array) else np.asarray(X)
     if made.dtype.kind not in "fiub":
         raise TypeError(f"X must be a table of numbers, got {made.dtype}.")
@@ -48,6 +45,15 @@ def table(X: Any) -> Any:
     return made
 
 
+def _of_columns(X: Any, names: list[str]) -> np.ndarray:
+    """A table whose columns may differ in kind, as an array of floats with NaN for what is missing."""
+    for name, kind in zip(names, X.dtypes, strict=True):
+        if getattr(kind, "kind", "O") not in "fiub":
+            raise TypeError(f"X: column {name!r} is not numeric; encode it as numbers first.")
+    narrow = all(getattr(kind, "numpy_dtype", kind) == np.float32 for kind in X.dtypes)
+    return X.to_numpy(dtype=np.float32 if narrow else np.float64, na_value=np.nan)
+
+
 def numbers(y: Any) -> np.ndarray:
     """What is to be foretold, as finite floats."""
     check_here("y", y)
@@ -55,8 +61,7 @@ def numbers(y: Any) -> np.ndarray:
     if made.dtype.kind not in "fiub":
         raise TypeError(f"y must be numbers, got {made.dtype}.")
     made = _column(made).astype(float)
-    if not np.isfinite(made).all():
-        raise ValueError(f"y[{int(np.argmax(~np.isfinite(made)))}] is missing or infinite.")
+    _refuse(~np.isfinite(made))
     return made
 
 
@@ -64,12 +69,21 @@ def classes(y: Any) -> tuple[np.ndarray, np.ndarray]:
     """The classes in their order, and the place among them of every label, in 32 bits."""
     check_here("y", y)
     made = _column(np.asarray(y))
-    if made.dtype.kind == "f" and not np.isfinite(made).all():
-        raise ValueError(f"y[{int(np.argmax(~np.isfinite(made)))}] is missing or infinite.")
-    known, places = np.unique(made, return_inverse=True)
+    try:
+        _refuse(~np.isfinite(made) if made.dtype.kind == "f" else made != made)
+        known, places = np.unique(made, return_inverse=True)
+    except TypeError:
+        kinds = ", ".join(sorted({type(label).__name__ for label in made}))
+        raise TypeError(f"y must have labels of one kind, none of them missing, got {kinds}.") from None
     if len(known) < 2:
         raise ValueError(f"y has one class only, {known[0]!r}: there is nothing to tell apart.")
     return known, places.astype(np.int32)
+
+
+def _refuse(bad: np.ndarray) -> None:
+    """Raise for the first of the y that are bad."""
+    if bad.any():
+        raise ValueError(f"y[{int(np.argmax(bad))}] is missing or infinite.")
 
 
 def _column(y: np.ndarray) -> np.ndarray:

@@ -158,19 +158,44 @@ def test_a_model_runs_on_mini_batches():
     assert float(result.best_value) == pytest.approx(float(best.value), rel=1e-2)
 
 
+class Nullable:
+    """The dtype of a column that can have missing values, of no kind that NumPy knows."""
+
+    def __init__(self, dtype):
+        self.numpy_dtype, self.kind = dtype, dtype.kind
+
+
 class Table:
-    """Columns with names, as data frames have them."""
+    """Columns with names, as data frames have them; masked arrays are those that can have missing values."""
 
     def __init__(self, **columns):
-        self.columns, self._columns = list(columns), {k: np.asarray(v) for k, v in columns.items()}
-        self.dtypes = [column.dtype for column in self._columns.values()]
+        self.columns, self._columns = list(columns), list(columns.values())
+        self.dtypes = [Nullable(v.dtype) if np.ma.isMaskedArray(v) else v.dtype for v in self._columns]
 
     def __array__(self, dtype=None, copy=None):
-        return np.column_stack(list(self._columns.values()))
+        return np.column_stack([np.asarray(column, object) for column in self._columns])
+
+    def to_numpy(self, dtype, na_value):
+        return np.column_stack([np.ma.filled(column.astype(dtype), na_value) for column in self._columns])
 
 
 HOLE = X.copy()
 HOLE[[41, 60], 2] = np.nan
+YES = LABELS.astype(bool)
+COUNTED = np.ma.masked_array(COUNTS, np.arange(N) == 7)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_columns_of_several_kinds_are_a_table_of_numbers(dtype):
+    table = Table(size=X[:, 0], yes=YES, count=np.ma.masked_array(COUNTS))
+    (found, _), (plain, _) = (
+        jgd.models.linear(given, Z).examples.rows
+        for given in (table, np.column_stack([X[:, 0], YES, COUNTS]))
+    )
+    assert np.array_equal(found, plain)
+    narrow = Table(size=X[:, 0].astype(dtype), weight=np.ma.masked_array(X[:, 1], dtype=dtype))
+    assert jgd.models.linear(narrow, Z).examples.rows[0].dtype == dtype
+
 
 BAD = {
     "hole": (
@@ -180,6 +205,10 @@ BAD = {
     "named hole": (
         lambda: jgd.models.linear(Table(age=X[:, 0], height=HOLE[:, 2]), Z),
         "X: column 'height' has 2 values",
+    ),
+    "masked hole": (
+        lambda: jgd.models.linear(Table(age=X[:, 0], count=COUNTED), Z),
+        "X: column 'count' has 1 values that are missing or infinite, the first in row 7",
     ),
     "words": (
         lambda: jgd.models.linear(Table(age=X[:, 0], town=np.array(["a"] * N, object)), Z),
@@ -191,6 +220,14 @@ BAD = {
     "one class": (lambda: jgd.models.logistic(X, np.ones(N)), "y has one class only, "),
     "three classes": (lambda: jgd.models.logistic(X, KINDS), "y has 3 classes: jgd.models.softmax"),
     "missing label": (lambda: jgd.models.logistic(X, HOLE[:, 2]), r"y\[41\] is missing or infinite"),
+    "missing word": (
+        lambda: jgd.models.logistic(X, np.array(["a", None] + ["b"] * (N - 2), object)),
+        "y must have labels of one kind, none of them missing, got NoneType, str",
+    ),
+    "missing word as NaN": (
+        lambda: jgd.models.softmax(X, np.array(["a", np.nan] + ["b"] * (N - 2), object)),
+        r"y\[1\] is missing or infinite",
+    ),
     "missing number": (lambda: jgd.models.linear(X, HOLE[:, 2]), r"y\[41\] is missing or infinite"),
     "words for numbers": (lambda: jgd.models.linear(X, np.array(["a"] * N)), "y must be numbers"),
     "negative count": (
