@@ -7,12 +7,11 @@ from typing import Any
 from jgd.core import tree
 from jgd.driver.carry import GRID, Program
 from jgd.driver.recorder import Recorder
-from jgd.prepare import prepare
+from jgd.prepare import prepare, start_of
 from jgd.result import Result
 from jgd.resume import resumed
 from jgd.rules import MAX_STEPS, rules
 from jgd.run import Run
-from jgd.sums import FiniteSum
 
 
 def begun(
@@ -38,10 +37,8 @@ def begun(
     """The run that `minimize` is asked for, before its first step; raises for bad input."""
     if isinstance(x0, Result):
         raise TypeError("x0 is a Result: write start=result to go on from it, or x0=result.x.")
-    if x0 is None and start is None:
-        x0 = fun.start if isinstance(fun, FiniteSum) else None
-    if x0 is None and start is None:
-        raise ValueError("x0 is missing: give a start, a float array or a pytree of them.")
+    if start is None:
+        x0 = start_of(fun, x0)
     named = method is not None
     if start is not None:
         if not isinstance(start, Result):

@@ -114,6 +114,15 @@ def prepare_objective(
     return Objective(fun, args, has_aux), x
 
 
+def start_of(fun: Callable, x0: Any) -> Any:
+    """x0, or for None the start that a model brings; raises where there is none."""
+    if x0 is None and isinstance(fun, FiniteSum):
+        x0 = fun.start
+    if x0 is None:
+        raise ValueError("x0 is missing: give a start, a float array or a pytree of them.")
+    return x0
+
+
 def _traced(given: Any) -> bool:
     return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(given))
 

@@ -13,7 +13,7 @@ from jgd.api import minimize
 from jgd.core import tree
 from jgd.core.words import method_name
 from jgd.driver.recorder import Recorder
-from jgd.prepare import prepare
+from jgd.prepare import prepare, start_of
 from jgd.problems.problem import Problem
 from jgd.result import Result
 from jgd.rules import MAX_STEPS
@@ -49,7 +49,7 @@ def compare(
     Args:
       fun: a JAX function as for `jgd.minimize`, or a `jgd.problems.Problem`, which brings its
         start, data and known minimum; x0, args and minimum replace its own.
-      x0: the start, a pytree of float arrays.
+      x0: the start, a pytree of float arrays; None for that of a `jgd.models` model.
       methods: label -> method, or a list of methods; optax transformations are methods too. None:
         Armijo gradient descent, Newton where the Hessian is small, and optax's L-BFGS.
       args: further arguments of `fun`.
@@ -120,16 +120,20 @@ def _problem(
     given = {key: value for key, value in given.items() if value is not None}
     if isinstance(fun, Problem):
         return dataclasses.replace(fun, **given)
-    if x0 is None:
-        raise ValueError("x0 is missing: give the start, a pytree of float arrays.")
+    given["x0"] = start_of(fun, x0)
     return Problem(**{"name": getattr(fun, "__name__", "objective"), "fun": fun, **given})
 
 
 def _refuse_own(options: Mapping[str, Any]) -> None:
-    """Raise for the options of `minimize` that a comparison sets itself."""
+    """Raise for the options of `minimize` that a comparison sets itself, or has no use for."""
     for own in ("recorder", "start", "method"):
         if own in options:
             raise TypeError(f"{own} cannot be given: compare sets it, the same for every method.")
+    if options.get("checkpoint") is not None:
+        raise TypeError(
+            "checkpoint cannot be given: compare makes runs more than once. Save each by jgd.minimize, in a "
+            "folder of its own."
+        )
 
 
 def _run_all(

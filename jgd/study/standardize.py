@@ -15,8 +15,7 @@ from jgd.core.objective import Objective
 from jgd.core.words import plural
 from jgd.geometry.spectrum import DENSE_LIMIT, check_finite, negligible
 from jgd.geometry.stability import best
-from jgd.prepare import prepare_objective
-from jgd.sums import FiniteSum
+from jgd.prepare import prepare_objective, start_of
 
 KINDS = ("diagonal", "whitening")
 
@@ -193,9 +192,7 @@ def standardize(
     """
     if kind not in KINDS:
         raise ValueError(f'kind must be "diagonal" or "whitening", got {kind!r}.')
-    if x0 is None and isinstance(fun, FiniteSum):
-        x0 = fun.start
-    objective, x = prepare_objective(fun, x0, args, has_aux)
+    objective, x = prepare_objective(fun, start_of(fun, x0), args, has_aux)
     objective = objective.full
     measured = tree.size(x) <= DENSE_LIMIT
     features = getattr(getattr(objective.fun, "loss", None), "features", None)

@@ -9,10 +9,10 @@ import jax
 import numpy as np
 
 from jgd.many import minimize_many
+from jgd.prepare import start_of
 from jgd.study.curvature import curvature
 from jgd.study.grid import factory_name, grid_of, methods_of, takes
 from jgd.study.swept import Sweep
-from jgd.sums import FiniteSum
 
 OPTIONS = tuple(
     name
@@ -70,10 +70,7 @@ def sweep(fun: Callable, x0: Any, factory: Callable, *, name: str | None = None,
             )
     grid = grid_of(given)
     methods, method = methods_of(factory, grid)
-    if x0 is None and isinstance(fun, FiniteSum):
-        x0 = fun.start
-    if x0 is None:
-        raise ValueError("x0 is missing: give a start, a float array or a pytree of them.")
+    x0 = start_of(fun, x0)
     count = len(methods)
     x0s = jax.tree.map(lambda leaf: np.broadcast_to(np.asarray(leaf), (count, *np.shape(leaf))), x0)
     ends = minimize_many(fun, x0s, method, **options)

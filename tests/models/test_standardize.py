@@ -416,7 +416,7 @@ def run(fit, change, x0=None, **given):
 BOX = {"bounds": (0.0, 1.0)}
 BAD = {
     "kind": (lambda: jgd.standardize(logistic(), kind="both"), 'kind must be "diagonal" or "whitening", got'),
-    "no start": (lambda: jgd.standardize(curved), "x0 has no entries"),
+    "no start": (lambda: jgd.standardize(curved), "x0 is missing: give a start"),
     "no function": (lambda: jgd.standardize(3.0, 1.0), "fun must be a function of x, got float"),
     "centered box": (
         lambda: run(logistic(), jgd.standardize(logistic()), **BOX),

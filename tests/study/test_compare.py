@@ -188,6 +188,7 @@ def test_a_start_that_is_not_finite_is_a_row_like_any_other(tmp_path):
         ((square, jnp.ones(2), optax.sgd(0.1)), {}, TypeError, "methods must be a dict or a list"),
         ((square, jnp.ones(2), [jgd.newton]), {}, TypeError, "call it to make one"),
         ((square, jnp.ones(2)), {"recorder": None}, TypeError, "recorder cannot be given"),
+        ((square, jnp.ones(2)), {"checkpoint": "ck"}, TypeError, "checkpoint cannot be given: compare makes"),
         ((square, jnp.ones(2)), {"max_steps": -1}, ValueError, "max_steps must be at least 0"),
         ((lambda x: x, jnp.ones(2)), {}, TypeError, "fun must return a scalar"),
     ],
@@ -195,6 +196,14 @@ def test_a_start_that_is_not_finite_is_a_row_like_any_other(tmp_path):
 def test_bad_input_raises(arguments, options, error, words):
     with pytest.raises(error, match=words):
         jgd.compare(*arguments, **options)
+
+
+def test_a_model_brings_its_start():
+    X = np.array([[0.0], [1.0], [2.0]])
+    model = jgd.models.linear(X, np.array([1.0, 3.0, 5.0]), intercept=True)
+    for x0, first in ((None, 17.5), ({"coef": np.array([2.0]), "intercept": np.array(0.0)}, 1.5)):
+        table = jgd.compare(model, x0, [jgd.newton()])
+        assert (table.rows[0].verdict, table.first_value) == ("CONVERGED", first)
 
 
 def test_unnamed_methods_are_numbered_and_optax_is_welcome():
