@@ -206,7 +206,9 @@ def _summary(ends: Ends) -> list[str]:
     for status, count in counted(ends.status).items():
         steps = ends.steps[ends.status == status]
         low, middle, high = (int(np.quantile(steps, q)) for q in (0, 0.5, 1))
-        spread = f"{low:,} to {high:,} steps, half of them in {middle:,}" if low < high else f"{low:,} steps"
+        spread = plural(high, "step")
+        if low < high:
+            spread = f"{low:,} to {spread}, half of them in {middle:,}"
         lines.append(f"  {status.name:16} {count:>9,}   {spread}")
     lines += [f"  data             {ends.fault}"] if ends.fault else []
     finite = np.where(np.isfinite(ends.best_value), ends.best_value, np.inf)

@@ -136,6 +136,8 @@ def test_the_summary_tells_how_many_ended_how():
         "  work             448 values, 896 gradients, 1,344 Hessians",
         "  time             0.250 s compiling, 1.500000 s running",
     ]
+    once = dataclasses.replace(FIRST, end=dataclasses.replace(FIRST.end, steps=np.ones(5, int)))
+    assert "  CONVERGED                1   1 step\n" in str(jgd.Ends([once], {}, (0.0, 0.0)))
 
 
 def test_compiling_and_running_are_told_apart():
