@@ -103,9 +103,10 @@ def minimize_many(
     """
     count = _count(x0s)
     one_method, one_args = _one_method(method, count), _one_args(args, args_axis, count)
-    x0 = jax.tree.map(lambda leaf: np.asarray(leaf)[_finite(x0s, count)], x0s)
+    first = _finite(x0s, count)
+    x0 = jax.tree.map(lambda leaf: np.asarray(leaf)[first, ...], x0s)
     began = time.perf_counter()
-    objective, x, stages = prepare(fun, x0, one_method, one_args, has_aux, bounds, x_scale)
+    objective, x, stages = prepare(fun, x0, one_method, one_args, has_aux, bounds, x_scale, "x0s")
     many = prepare(fun, x0, method, one_args, has_aux, bounds, x_scale)[2]
     numbers = (_first("gtol", gtol, count), grtol, ftol, xtol, _first("target", target, count))
     limits, told = rules(tree.dtype(x), *numbers, max_steps, max_evaluations, stop, objective.between)
@@ -207,9 +208,10 @@ def _count(x0s: Any) -> int:
 
 
 def _finite(x0s: Any, count: int) -> int:
-    """A start without NaN; the first one if all have."""
-    leaves = [np.asarray(leaf, float).reshape(count, -1) for leaf in jax.tree.leaves(x0s)]
-    return int(np.argmax(np.isfinite(np.concatenate(leaves, axis=1)).all(axis=1)))
+    """A start without NaN; the first one if all have. What is no number is left to be refused later."""
+    leaves = [np.asarray(leaf).reshape(count, -1) for leaf in jax.tree.leaves(x0s)]
+    finite = [np.isfinite(leaf).all(axis=1) for leaf in leaves if jnp.issubdtype(leaf.dtype, jnp.number)]
+    return int(np.argmax(np.all(finite, axis=0))) if finite else 0
 
 
 def _one_method(method: Any, count: int) -> Any:
@@ -232,13 +234,18 @@ def _one_args(args: tuple, axes: Any, count: int) -> tuple:
     if not isinstance(args, tuple):
         raise TypeError(f"args must be a tuple of further arguments, got {type(args).__name__}.")
     axes = axes if isinstance(axes, tuple) else (axes,) * len(args)
-    if len(axes) != len(args) or not set(axes) <= {None, 0}:
+    if len(axes) != len(args) or not all(isinstance(axis, int | None) and not axis for axis in axes):
         raise ValueError(f"args_axis must be 0 or None, or a tuple of these for each of args, got {axes!r}.")
     taken = []
     for i, (arg, axis) in enumerate(zip(args, axes, strict=True)):
         for leaf in jax.tree.leaves(arg) if axis == 0 else ():
             if np.shape(leaf)[:1] != (count,):
                 raise ValueError(f"args[{i}] has an array of shape {np.shape(leaf)} for {count:,} runs.")
+            if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+                raise TypeError(
+                    f"args[{i}] has random keys, which are no numbers: give jax.random.key_data(keys), and "
+                    "take jax.random.wrap_key_data of each in fun."
+                )
         taken.append(arg if axis is None else jax.tree.map(lambda leaf: np.asarray(leaf)[0], arg))
     return tuple(taken)
 

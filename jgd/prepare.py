@@ -36,14 +36,18 @@ def prepare(
     has_aux: bool,
     bounds: Any = None,
     x_scale: Any = None,
+    name: str = "x0",
 ) -> tuple[Objective, Any, tuple[Stage, ...]]:
-    """The objective, the start as arrays and the methods in turn, checked without compiling anything."""
+    """The objective, the start as arrays and the methods in turn, checked without compiling anything.
+
+    `name` is what a sentence calls the start.
+    """
     if _traced((x0, args, method)):
         raise TypeError(
             "minimize cannot be differentiated, jitted or vmapped: x0, args or the method's numbers are "
             "being traced. Use jgd.solve inside a program; derivatives of a solution are not available."
         )
-    objective, x0 = prepare_objective(fun, x0, args, has_aux)
+    objective, x0 = prepare_objective(fun, x0, args, has_aux, name)
     if bounds is not None:
         box = box_of(bounds, x0)
         objective, x0 = dataclasses.replace(objective, box=box), box.project(x0)
@@ -167,7 +171,8 @@ def _explain_leaves(x0: Any, name: str) -> None:
         try:
             kind = jnp.asarray(leaf).dtype
         except (TypeError, ValueError):
-            raise TypeError(f"{where} must be a float array, got {type(leaf).__name__}.") from None
+            found = leaf.dtype if isinstance(leaf, np.ndarray) else type(leaf).__name__
+            raise TypeError(f"{where} must be a float array, got {found}.") from None
         if jnp.issubdtype(kind, jnp.complexfloating):
             raise TypeError(f"{where} is complex; give its real and imaginary parts as two float arrays.")
         if kind not in FLOATS:

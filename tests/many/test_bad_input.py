@@ -1,5 +1,6 @@
 """Bad input to many runs is refused in a sentence that names the argument."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -50,9 +51,29 @@ BAD = {
     ),
     "integers": (
         lambda: jgd.minimize_many(FUN, np.ones((3, 2), int), args=ARGS),
-        "x0 must be of a float dtype",
+        "x0s must be of a float dtype",
     ),
-    "all NaN": (lambda: jgd.minimize_many(FUN, np.full((3, 2), np.nan), args=ARGS), "NaN or infinite"),
+    "all NaN": (
+        lambda: jgd.minimize_many(FUN, np.full((3, 2), np.nan), args=ARGS),
+        "x0s has entries that are NaN or infinite",
+    ),
+    "complex": (lambda: jgd.minimize_many(FUN, np.ones((3, 2), complex), args=ARGS), "x0s is complex"),
+    "words": (
+        lambda: jgd.minimize_many(FUN, np.array(["a", "b"]), args=ARGS),
+        "x0s must be a float array, got <U1",
+    ),
+    "a word": (
+        lambda: jgd.minimize_many(FUN, {"a": np.ones((2, 3)), "b": np.array(["a", "b"])}, args=ARGS),
+        "x0s['b'] must be a float array, got <U1",
+    ),
+    "list of axes": (
+        lambda: jgd.minimize_many(FUN, STARTS, args=(1.0, 2.0), args_axis=[0, None]),
+        "args_axis must be 0 or None, or a tuple of these for each of args",
+    ),
+    "random keys": (
+        lambda: jgd.minimize_many(FUN, STARTS, args=(jax.random.split(jax.random.key(0), 24),), args_axis=0),
+        "args[0] has random keys, which are no numbers: give jax.random.key_data(keys)",
+    ),
 }
 
 
