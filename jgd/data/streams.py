@@ -45,9 +45,10 @@ def stream(source: Any, target: str | None = None) -> Any:
         if target is not None:
             raise ValueError(f"target: {path.name} has no columns with names.")
         try:
-            return MemoryMap(np.load(path, mmap_mode="r"))
-        except ValueError as error:
-            raise ValueError(f"source: {path} is not a whole .npy file: {error}.") from None
+            array = np.load(path, mmap_mode="r")
+        except (ValueError, EOFError) as error:
+            raise ValueError(f"source: {path} is not a whole .npy file of numbers.") from error
+        return MemoryMap(array)
     if path.suffix == ".parquet":
         file = parquet(path)
         names = file.schema_arrow.names
@@ -61,12 +62,15 @@ class MemoryMap:
     """The rows of a memory map, read from its file: a file that became shorter is an error, and no crash."""
 
     def __init__(self, array: np.memmap) -> None:
-        if array.ndim == 0 or not array.flags.c_contiguous:
-            raise ValueError("source: a memory map must be in C order for its rows to be read: save it so.")
-        if array.base is None or getattr(array, "mode", "c") == "c" or not array.dtype.isnative:
+        if array.ndim == 0 or not array.flags.c_contiguous or not array.dtype.isnative:
             raise ValueError(
-                "source: a memory map must be that of a file, in this machine's order of bytes and without "
-                'changes of its own: open it by np.load(path, mmap_mode="r").'
+                "source: a memory map must be in C order and in this machine's order of bytes for its rows "
+                "to be read: save it so."
+            )
+        if array.base is None or getattr(array, "mode", "c") == "c":
+            raise ValueError(
+                "source: a memory map must be that of a file, without changes of its own: open it by "
+                'np.load(path, mmap_mode="r").'
             )
         root: Any = array
         while not isinstance(root.base, mmap.mmap):

@@ -268,6 +268,13 @@ def test_what_cannot_be_streamed_is_refused_in_a_sentence(tmp_path, saved):
         jgd.data.stream("rows.csv")
     with pytest.raises(ValueError, match="must be in C order"):
         jgd.data.stream(np.load(saved[0], mmap_mode="r").T)
+    for name, array in (("columns", np.asfortranarray(X)), ("other", X.astype(X.dtype.newbyteorder()))):
+        np.save(tmp_path / f"{name}.npy", array)
+        with pytest.raises(ValueError, match=r"^source: a memory map must be in C order and in this"):
+            jgd.data.stream(tmp_path / f"{name}.npy")
+    (tmp_path / "empty.npy").touch()
+    with pytest.raises(ValueError, match=r"^source: .*empty.npy is not a whole .npy file of numbers\.$"):
+        jgd.data.stream(tmp_path / "empty.npy")
     with pytest.raises(ValueError, match="must be that of a file"):
         jgd.data.stream(np.load(saved[0], mmap_mode="r").astype(np.float32))
     with pytest.raises(ValueError, match="without changes of its own"):
