@@ -34,8 +34,9 @@ def covariance(result: Result) -> np.ndarray:
     For `logistic`, `softmax` and `poisson` that is the inverse of the observed information, for `linear` the
     same times rss / (n - p), n the examples with a weight, p the parameters. A ridge counts as a part of the
     information. The losses are taken as summed, whatever the `reduction`, so that a weight w stands for w
-    examples alike. Of `softmax` only differences between classes are determined: its parameters are taken as
-    those that sum to zero over the classes.
+    examples alike; but for `linear` it is in proportion to the reciprocal of the variance of its y, and its
+    example is one in n. Of `softmax` only differences between classes are determined: its parameters are
+    taken as those that sum to zero over the classes.
 
     result: that of `jgd.minimize`, at a minimum. Returns an array of (p, p) in float64, its order that of the
     ravelled `result.x`: the coefficients row by row, then the intercepts.

@@ -103,6 +103,14 @@ def test_an_example_of_weight_two_is_two_examples():
 
 
 @pytest.mark.slow
+def test_weights_of_least_squares_are_relative():
+    once, twice = (
+        jgd.minimize(jgd.models.linear(X, Y, weights=weights)) for weights in (WEIGHTS, 2 * WEIGHTS)
+    )
+    assert jgd.models.covariance(twice) == pytest.approx(jgd.models.covariance(once), rel=1e-7)
+
+
+@pytest.mark.slow
 def test_the_covariance_of_mini_batches_is_that_of_all_examples():
     given = {"reduction": "mean", "ridge": 0.1}
     start = jgd.minimize(jgd.models.logistic(X, LABELS, **given))
