@@ -41,8 +41,8 @@ class Spectrum:
     """The lowest and the highest eigenvalue of the Hessian at a point.
 
     If `dense` all `eigenvalues` were found, ascending, to rounding. Otherwise they are Ritz values of
-    Lanczos' method: `lowest` lies above the lowest eigenvalue and `highest` below the highest, and
-    `converged` says for each (lowest, highest) whether its residual met the tolerance. `products` counts
+    Lanczos' method: to rounding `lowest` lies above the lowest eigenvalue and `highest` below the highest,
+    and `converged` says for each (lowest, highest) whether its residual met the tolerance. `products` counts
     Hessian-vector products (n stand for a dense Hessian), `starts` the random starts of Lanczos. What is no
     larger than `zero` counts as zero: `negligible`, and ten residuals of a dense `eigh`; a Ritz value's sign
     is right whatever its residual.

@@ -33,8 +33,8 @@ class Curvature:
 
     `lowest` and `highest` are the ends of the Hessian's spectrum, each with `value`, `residual` and `vector`.
     `found` says how, `products` how many Hessian-vector products it took (n for a dense Hessian). Where
-    Lanczos found them `condition` is a lower bound (`condition_is_bound`). `kind` says what kind of critical
-    point this is, held against `gtol`. `seed` is that of the random starts.
+    Lanczos found them `condition` is a lower bound, to rounding (`condition_is_bound`). `kind` says what kind
+    of critical point this is, held against `gtol`. `seed` is that of the random starts.
     """
 
     objective: Objective
@@ -78,7 +78,7 @@ class Curvature:
 
     @property
     def condition_is_bound(self) -> bool:
-        """Whether the condition number is but a lower bound."""
+        """Whether the condition number is but a lower bound, to rounding in the dtype of scalars about x."""
         return not self.spectrum.dense
 
     @property
