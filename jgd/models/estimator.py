@@ -25,6 +25,11 @@ except ImportError as error:
     ) from error
 
 
+WEIGHTLESS = (
+    "no example of one class has a weight, so that its intercept falls without end; leave its examples out."
+)
+
+
 class LogisticRegression(ClassifierMixin, BaseEstimator):
     """Logistic regression, sum_i log-loss_i + ridge/2 |coef|^2, as an estimator of scikit-learn.
 
@@ -78,8 +83,10 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         """Fit to features X, (n, p), labels y, (n,), and weights of the examples, (n,); returns itself.
 
         Warns with scikit-learn's ConvergenceWarning if the run does not end CONVERGED, or if there is nothing
-        to converge to: classes that are separated, without a ridge.
-        Raises TypeError or ValueError for data with missing values or of one class, and for bad parameters.
+        to converge to: classes that are separated, without a ridge, or one without a weight, beside an
+        intercept.
+        Raises TypeError or ValueError for data with missing values or of one class, counting those with a
+        weight, and for bad parameters.
         """
         # copied, since JAX may share the memory of an array, and result_ is to stay what it was
         X, y = validate_data(self, X, y, dtype=(np.float64, np.float32), accept_sparse="csr", copy=True)
@@ -87,6 +94,9 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype)
         self.classes_ = np.unique(y)
+        weighted = self.classes_ if sample_weight is None else np.unique(y[sample_weight > 0])
+        if len(weighted) < min(2, len(self.classes_)):
+            raise ValueError("sample_weight leaves no two classes: there is nothing to tell apart.")
         model = recipes.softmax if len(self.classes_) > 2 else recipes.logistic
         with enable_x64(True):
             fit = model(X, y, ridge=self.ridge, intercept=self.fit_intercept, weights=sample_weight)
@@ -95,7 +105,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         if len(self.intercept_) > 1:
             self.intercept_ -= self.intercept_.mean()
         self.n_iter_ = self.result_.steps
-        self._warn()
+        self._warn(self.fit_intercept and len(weighted) < len(self.classes_))
         return self
 
     def decision_function(self, X: Any) -> np.ndarray:
@@ -149,13 +159,15 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "result_", msg=missing)
         return self.result_
 
-    def _warn(self) -> None:
+    def _warn(self, weightless: bool) -> None:
         """Say so if the solution is none."""
         objective, status = self.result_.program.objective, self.result_.status
-        separated = is_separated(objective.fun, self.result_.x, objective.args[-1])
-        if status == Status.CONVERGED and not separated:
+        why = WEIGHTLESS if weightless else ""
+        if is_separated(objective.fun, self.result_.x, objective.args[-1]):
+            why = SEPARATED
+        if status == Status.CONVERGED and not why:
             return
-        reason = f" There is no solution: {SEPARATED}" if separated else ""
+        reason = f" There is no solution: {why}" if why else ""
         warnings.warn(f"{status}: {status.message}{reason}", ConvergenceWarning, stacklevel=3)
 
     def __getstate__(self) -> dict[str, Any]:

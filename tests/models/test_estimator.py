@@ -257,6 +257,15 @@ def test_one_class_is_refused():
         LogisticRegression().fit(X, np.ones(N))
 
 
+def test_a_class_without_a_weight_has_no_solution_and_one_class_is_refused():
+    weights = (KINDS < 2).astype(float)
+    with pytest.warns(ConvergenceWarning, match="There is no solution: no example of one class has a weight"):
+        LogisticRegression().fit(X, KINDS, weights)
+    LogisticRegression(fit_intercept=False).fit(X, KINDS, weights)
+    with pytest.raises(ValueError, match="sample_weight leaves no two classes: there is nothing to tell"):
+        LogisticRegression().fit(X, LABELS, LABELS == "no")
+
+
 def test_models_do_not_import_scikit_learn():
     program = "import sys, jgd; jgd.models.logistic; sys.exit('sklearn' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)
