@@ -1,5 +1,6 @@
-"""Classes that a linear function separates: without a penalty their fit has no solution."""
+"""Classes that a linear function separates, and other fits that without a penalty have no solution."""
 
+import dataclasses
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -9,8 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core import tree
+from jgd.core.compiled import compiled
 from jgd.core.examples import SumOf
 from jgd.core.float64 import enable_x64
+from jgd.core.objective import Objective
 from jgd.core.streamed import Streamed, read_through
 from jgd.models import links
 from jgd.models.predictor import OfPredictor
@@ -21,15 +24,48 @@ SEPARATED = (
 )
 
 
+RECEDING = (
+    "along some combination of the features the losses fall for ever, as where a linear function separates "
+    "the classes but for ties, so that the coefficients grow without end; give a ridge above 0."
+)
+
+FURTHER = 100
+"""So many times a step of Newton's that ends near a minimum would lead far past it."""
+
+_evaluate = compiled(Objective.evaluate)
+
+
 def is_separated(fun: Any, x: Any, examples: Any) -> bool:
     """Whether every example is on the side of its class, and no penalty holds the parameters x."""
     return is_free(fun) and float(over_examples(_astray, fun.loss, x, examples)) == 0
 
 
-def is_free(fun: Any) -> bool:
-    """Whether it is a regression on classes without a penalty."""
+def is_free(fun: Any, of: tuple[Any, ...] = (links.logistic, links.softmax)) -> bool:
+    """Whether it is a regression without a penalty, by one of these links: those on classes."""
     loss = fun.loss if isinstance(fun, SumOf) and fun.penalty is None else None
-    return isinstance(loss, OfPredictor) and loss.link in (links.logistic, links.softmax)
+    return isinstance(loss, OfPredictor) and loss.link in of
+
+
+def recedes(objective: Objective, x: Any, root: np.ndarray) -> bool:
+    """Whether the losses fall for ever from where a run has come to; `root @ root.T` is the inverse Hessian.
+
+    Near a minimum Newton's step is short. Towards one that lies at infinity, as that of exp(-z), it moves
+    predictors by 1 wherever it is taken, and `FURTHER` steps like it raise no loss.
+    """
+    fun: Any = objective.fun
+    if not is_free(fun, (links.logistic, links.softmax, links.poisson)):
+        return False
+    unbounded, examples = dataclasses.replace(objective, box=None), objective.args[-1]
+    scale = float(examples.scale)
+    with enable_x64(True):
+        here = read_through(examples, lambda: _evaluate(unbounded, x))
+        grad = np.asarray(tree.vector(here.grad), float) / scale
+        step = tree.unravelled(jnp.asarray(-root @ (root.T @ grad)), x)
+        if over_examples(_moved, fun.loss, step, examples) < 1 / 4:
+            return False
+        far = tree.add_scaled(x, FURTHER, step)
+        there = read_through(examples, lambda: _evaluate(unbounded, far))
+    return float(there.value - here.value) / scale < 1 / 10
 
 
 def over_examples(of: Any, loss: OfPredictor, x: Any, examples: Any) -> jax.Array:
@@ -60,6 +96,11 @@ def _astray(link: Any, z: jax.Array, y: jax.Array, weights: jax.Array) -> jax.Ar
         others = jnp.where(jnp.arange(z.shape[1], dtype=y.dtype) == y[:, None], -jnp.inf, z)
         margins = own - jnp.max(others, axis=1)
     return jnp.sum((weights > 0) & ~(margins > 0))
+
+
+def _moved(link: Any, z: jax.Array, y: jax.Array, weights: jax.Array) -> jax.Array:
+    """The weighted sum of squares of the predictors."""
+    return jnp.sum(weights.astype(z.dtype) * z.T**2)
 
 
 def remarks(result: Any) -> Iterator[str]:

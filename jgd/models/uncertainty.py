@@ -13,7 +13,7 @@ from jgd.core.objective import Objective
 from jgd.core.streamed import read_through
 from jgd.models import links
 from jgd.models.predictor import OfPredictor
-from jgd.models.separation import SEPARATED, is_separated, over_examples
+from jgd.models.separation import RECEDING, SEPARATED, is_separated, over_examples, recedes
 from jgd.result import Result
 
 INVOLVED = 0.1
@@ -41,7 +41,8 @@ def covariance(result: Result) -> np.ndarray:
     result: that of `jgd.minimize`, at a minimum. Returns an array of (p, p) in float64, its order that of the
     ravelled `result.x`: the coefficients row by row, then the intercepts.
     Raises TypeError for the result of another function, ValueError where there is no such matrix: for columns
-    that depend on each other, classes that are separated, parameters that bounds hold.
+    that depend on each other, losses that fall for ever, as those of classes that are separated, parameters
+    that bounds hold.
 
     Reference: McCullagh & Nelder (1989), Generalized linear models, sections 2.5 and 4.4.
 
@@ -60,15 +61,15 @@ def covariance(result: Result) -> np.ndarray:
             raise ValueError("bounds hold some parameters: the covariance of the others is not known.")
         hessian = read_through(examples, lambda: _hessian(objective, result.x))
     information = np.asarray(hessian, float) / float(examples.scale)
-    features = _features(result.x)
-    if loss.link is not links.softmax:
-        root = _root_of_inverse(information, features, hessian.dtype)
-        return root @ root.T * _dispersion(result.x, loss, examples)
-    # a shift common to all classes changes no loss: it is given some curvature, and no variance
-    shifts = (features[:, None] == features) / np.sum(features == 0)
+    features, shifts = _features(result.x), np.zeros_like(information)
+    if loss.link is links.softmax:
+        # a shift common to all classes changes no loss: it is given some curvature, and no variance
+        shifts = (features[:, None] == features) / np.sum(features == 0)
     root = _root_of_inverse(information + np.mean(np.diag(information)) * shifts, features, hessian.dtype)
     root -= shifts @ root
-    return root @ root.T
+    if recedes(objective, result.x, root):
+        raise ValueError(f"There is no covariance: {RECEDING}")
+    return root @ root.T * _dispersion(result.x, loss, examples)
 
 
 def standard_errors(result: Result) -> Any:

@@ -135,6 +135,7 @@ def fitted(features, labels, **given):
 
 COLLINEAR = np.column_stack([X, X[:, 0] - 2 * X[:, 2]])
 SEPARATE = (X[:, 1] > 0).astype(int)
+TIED = np.array([[-1.0], [0.0], [0.0], [0.0], [1.0]])
 NONE = [
     (fitted(COLLINEAR, LABELS), ValueError, "features, column 0, column 2, column 3 depend on each other"),
     pytest.param(
@@ -167,6 +168,22 @@ NONE = [
         lambda: jgd.minimize(jgd.models.softmax(X, SEPARATE + (X[:, 1] > 1), ridge=0.0, intercept=True)),
         ValueError,
         "no covariance: a linear function of the features separates the classes",
+    ),
+    (
+        lambda: jgd.minimize(jgd.models.logistic(TIED, [0, 0, 1, 1, 1], ridge=0.0, intercept=True)),
+        ValueError,
+        "no covariance: along some combination of the features the losses fall for ever",
+    ),
+    pytest.param(
+        lambda: jgd.minimize(jgd.models.softmax(TIED, [0, 0, 1, 2, 2], ridge=0.0)),
+        ValueError,
+        "no covariance: along some combination of the features the losses fall for ever",
+        marks=pytest.mark.slow,
+    ),
+    (
+        lambda: jgd.minimize(jgd.models.poisson(TIED[:4], [0, 2, 3, 1])),
+        ValueError,
+        "no covariance: along some combination of the features the losses fall for ever",
     ),
     (
         lambda: jgd.minimize(jgd.models.linear(X[:3], Y[:3])),
