@@ -22,7 +22,7 @@ class Convexity:
     """The answer of a sampled check: where curvature is negative, or that no sample is.
 
     `eigenvalue` is the lowest curvature found, d.H d/d.d in a direction d, and `at` where; `violated` says
-    whether it is negative beyond rounding. `samples` counts those at which the curvature is finite.
+    whether it is negative beyond rounding. `samples` counts those at which f and the curvature are finite.
     """
 
     violated: bool
@@ -37,6 +37,13 @@ class Convexity:
         return f"violated at {abbreviated(self.at)}, lambda = {self.eigenvalue:.6g}"
 
 
+def _defined(objective: Objective, x: Any, found: jax.Array) -> jax.Array:
+    """What was found of the curvature at x; NaN where f is not finite, though its derivatives may be."""
+    with jax.default_matmul_precision("highest"):
+        defined = jnp.isfinite(objective.value(x))
+    return jnp.where(defined, found, jnp.asarray(jnp.nan, found.dtype))
+
+
 @jax.jit
 def _along(objective: Objective, x: Any, d: Any, times: jax.Array) -> tuple[jax.Array, jax.Array]:
     """d.H d/d.d for each t, H that at x + t d, and the larger one of |H v|/|v|, v = d and at random."""
@@ -44,10 +51,11 @@ def _along(objective: Objective, x: Any, d: Any, times: jax.Array) -> tuple[jax.
     other = unravel(jax.random.normal(jax.random.key(0), flat.shape, flat.dtype))
 
     def look(t: jax.Array) -> tuple[jax.Array, jax.Array]:
-        hvp = objective.hvp(tree.add_scaled(x, t, d))
+        at = tree.add_scaled(x, t, d)
+        hvp = objective.hvp(at)
         images = [(v, hvp(v)) for v in (d, other)]
         sizes = [jnp.sqrt(tree.dot(image, image) / tree.dot(v, v)) for v, image in images]
-        return tree.dot(d, images[0][1]) / tree.dot(d, d), jnp.maximum(*sizes)
+        return _defined(objective, at, tree.dot(d, images[0][1]) / tree.dot(d, d)), jnp.maximum(*sizes)
 
     return lax.map(look, times)
 
@@ -69,7 +77,7 @@ def _ends(objective: Objective, points: jax.Array, like: Any, steps: int, key: j
     def ends(point: jax.Array) -> jax.Array:
         t = lanczos.extend(flat_hvp(objective, unravel(point)), lanczos.begin(start, steps), steps)
         values, _ = lanczos.small_eigh(t)
-        return jnp.stack([values[steps - t.done], values[-1]])
+        return _defined(objective, unravel(point), jnp.stack([values[steps - t.done], values[-1]]))
 
     return lax.map(ends, points)
 

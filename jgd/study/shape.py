@@ -21,7 +21,7 @@ def is_convex_along(
 
     The answer prints as `violated at ..., lambda = ...` or `no violation in N samples`; never as 'convex',
     which no number of samples shows. lambda is d.H d/d.d with d = y - x, by two products a sample; samples
-    where it is not finite do not count.
+    where it or f is not finite do not count.
 
     Raises TypeError or ValueError for bad input, for x and y of different shapes and for x equal to y.
 
@@ -56,7 +56,7 @@ def convexity(
 
     The points are x and `samples` - 1 further ones, uniform in x +- radius in every entry; at each a few
     steps of Lanczos (`products`) look for negative curvature. A violation found is a proof; none found
-    proves nothing; samples where the curvature is not finite do not count.
+    proves nothing; samples where f or the curvature is not finite do not count.
     The answer prints as `violated at ..., lambda = ...` or `no violation in N samples`.
 
     Raises TypeError or ValueError for bad input.

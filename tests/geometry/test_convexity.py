@@ -157,6 +157,15 @@ def test_samples_where_the_function_has_no_curvature_do_not_count():
     assert (found.violated, found.samples) == (True, 50)
 
 
+def test_samples_where_the_function_is_nan_do_not_count_though_its_derivatives_are_numbers():
+    found = jgd.convexity(lambda x: jnp.sum(x * jnp.log(x)), np.array([0.5]), 1.0)
+    assert not found.violated
+    assert 0 < found.samples < 100
+    found = jgd.is_convex_along(lambda x: jnp.sum(jnp.log(x)), -np.ones(1), np.ones(1))
+    assert (found.violated, found.samples) == (True, 50)
+    assert found.at[0] > 0
+
+
 def test_huge_curvature_elsewhere_hides_no_violation():
     """Each sample is held against its own curvature: exp(25 x) is 1e10 at one end and nothing at the other."""
 
