@@ -38,7 +38,7 @@ class StretchedLoss:
         return self.loss(T.forward(z), row, *args)
 
 
-def _stretched(fun: Callable) -> Callable:
+def stretched(fun: Callable) -> Callable:
     """The function of z and T, of the same kind as that of x."""
     if isinstance(fun, WithResiduals):
         return WithResiduals(Stretched(fun.fun))
@@ -70,11 +70,11 @@ class Scaled:
 
     def init(self, f: Objective, point: Point) -> Any:
         """The state of the method in z."""
-        return self.method.init(self._inner(f), self._down(point))
+        return self.method.init(self.inner(f), self._down(point))
 
     def step(self, f: Objective, point: Point, state: Any) -> Step:
         """The method's step, back in x."""
-        step = self.method.step(self._inner(f), self._down(point), state)
+        step = self.method.step(self.inner(f), self._down(point), state)
         to = self._up(step.to) if isinstance(step.to, Point) else self.map.forward(step.to)
         return dataclasses.replace(step, to=to)
 
@@ -88,7 +88,7 @@ class Scaled:
     def _up(self, p: Point) -> Point:
         return Point(self.map.forward(p.x), p.value, transposed(self.map.inverse, p.grad), p.aux)
 
-    def _inner(self, f: Objective) -> Objective:
+    def inner(self, f: Objective) -> Objective:
         """The objective as a function of z; a box is one of z too where T is diagonal."""
         box = f.box and Box(self.map.inverse(f.box.lower), self.map.inverse(f.box.upper))
-        return dataclasses.replace(f, fun=_stretched(f.fun), args=(self.map, *f.args), box=box)
+        return dataclasses.replace(f, fun=stretched(f.fun), args=(self.map, *f.args), box=box)

@@ -12,6 +12,8 @@ from jgd.core import tree
 from jgd.core.compiled import compiled
 from jgd.core.objective import Objective
 from jgd.core.status import Status
+from jgd.core.words import plural
+from jgd.driver.carry import Program
 from jgd.driver.recorder import Recorder
 from jgd.driver.solve import solve
 from jgd.geometry.gauge import CurvatureGauge
@@ -22,6 +24,7 @@ from jgd.result import Result
 from jgd.searches.exact import Exact
 from jgd.study.curvature import Curvature, curvature
 from jgd.study.family import Family, family
+from jgd.study.frame import Frame
 
 TRAIL_ROWS = 1024
 """Rows of the history that is measured of a run made again."""
@@ -46,7 +49,7 @@ CUT_SHORT = (
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Evidence:
-    """A run and what can be measured of it."""
+    """A run and what can be measured of it, its curvature in the variables of its `frame`."""
 
     result: Result
 
@@ -58,7 +61,7 @@ class Evidence:
     @cached_property
     def theory(self) -> Family:
         """The method as theory knows it."""
-        return family(self.result.program.method, self.result.method)
+        return family(self.program.method, self.result.method)
 
     @property
     def family(self) -> str:
@@ -78,7 +81,7 @@ class Evidence:
     @property
     def exact_search(self) -> bool:
         """Whether it searches exactly."""
-        return isinstance(getattr(self.result.program.method, "search", None), Exact)
+        return isinstance(getattr(self.program.method, "search", None), Exact)
 
     @cached_property
     def broken(self) -> bool:
@@ -91,10 +94,38 @@ class Evidence:
         return self.result.best_x if self.broken else self.result.x
 
     @cached_property
+    def held(self) -> np.ndarray:
+        """Which entries of the ravelled x a bound holds there."""
+        held = np.asarray(tree.ravel(self.result.active)[0], bool)
+        return held & (not self.broken)
+
+    @property
+    def where(self) -> str:
+        """What is to be known of bounds beside the kind of a point."""
+        count = int(self.held.sum())
+        return f", {count:,} of {plural(self.held.size, 'parameter')} held by a bound" if count else ""
+
+    @cached_property
+    def frame(self) -> Frame:
+        """The variables in which curvature is measured; where bounds hold all of x, all of them."""
+        return Frame(self.result.program, ~self.held | self.held.all())
+
+    @property
+    def program(self) -> Program:
+        """What was run, in these variables."""
+        return self.frame.program
+
+    @cached_property
     def curvature(self) -> Curvature:
         """The curvature there."""
-        o = self.objective
-        return curvature(o.fun, self.x, args=o.args, has_aux=o.has_aux, gtol=self.result.tolerances.grad)
+        f, at = self.frame.about(self.x)
+        return curvature(f.fun, at, args=f.args, has_aux=f.has_aux)
+
+    @property
+    def downhill(self) -> Any:
+        """The unit direction of x along which curvature is most negative; None if none is."""
+        direction = self.curvature.negative_direction
+        return None if direction is None else self.frame.outer(direction, self.x)
 
     @property
     def limit(self) -> float:
@@ -106,23 +137,24 @@ class Evidence:
         """All eigenvalues there, ascending, and eigenvectors as columns, if the Hessian is small."""
         if self.result.parameters > DENSE_LIMIT:
             return None
-        return np.linalg.eigh(np.asarray(_hessian(self.objective, self.x), float))
+        values, vectors = np.linalg.eigh(np.asarray(_hessian(*self.frame.about(self.x)), float))
+        return values, self.frame.whole(vectors)
 
     @cached_property
     def grad(self) -> np.ndarray:
-        """The gradient there, as a vector."""
-        return np.asarray(tree.ravel(self.curvature.grad)[0], float)
+        """The gradient there, as a vector; 0 where a bound holds x."""
+        return self.frame.whole(tree.ravel(self.curvature.grad)[0])
 
     @cached_property
     def trail(self) -> dict[str, np.ndarray]:
         """The run's history with its measures of curvature; empty for a long run that was not measured."""
-        if "cosine" in self.result.history:
+        if "cosine" in self.result.history and self.frame.scaled is None:
             return self.result.history
         if self.result.run_seconds > PATIENCE:
             return {}
         recorder = Recorder(TRAIL_ROWS, gauge=CurvatureGauge(product=False))
-        program = dataclasses.replace(self.result.program, recorder=recorder)
-        carry = _again(program, self.result.x0)
+        program = dataclasses.replace(self.program, recorder=recorder)
+        carry = _again(program, self.frame.inner(self.result.x0), self.result.steps)
         return dataclasses.replace(self.result, carry=carry, program=program).history
 
     def last(self, name: str, share: float = 0.25) -> np.ndarray:
@@ -132,6 +164,12 @@ class Evidence:
         steps, column = self.trail["step"], self.trail[name]
         late = column[steps >= (1 - share) * steps[-1]]
         return late[np.isfinite(late)]
+
+    def falls(self, name: str, share: float = 0.25) -> bool:
+        """Whether of the measures of the last part the later half lies clearly below the earlier one."""
+        late = self.last(name, share)
+        half = late.size // 2
+        return bool(half and np.median(late[half:]) < 0.9 * np.median(late[:half]))
 
     @cached_property
     def backwards(self) -> float:
@@ -144,7 +182,8 @@ class Evidence:
         if self.eigen is None:
             return float("inf")
         values, vectors = self.eigen
-        parts, tolerance = vectors.T @ self.grad, self.result.tolerances.grad
+        parts = vectors.T @ self.grad
+        tolerance = self.result.tolerances.grad / self.result.grad_norm * np.max(np.abs(self.grad))
 
         def met(steps: float) -> bool:
             return float(np.max(np.abs(vectors @ (parts * (1 - rate * values) ** steps)))) <= tolerance
@@ -162,8 +201,13 @@ class Evidence:
         return float(high)
 
     def value(self, x: Any) -> float:
-        """f at another point."""
+        """f at another point, moved inside of bounds."""
         return float(_value(self.objective, x))
+
+    def sinks(self, values: np.ndarray) -> bool:
+        """Whether values of f in a row never rise beyond rounding."""
+        rounding = 8 * float(jnp.finfo(self.result.dtype).eps) * np.abs(values[:-1])
+        return bool(np.all(np.diff(values) <= rounding))
 
     def moved(self, direction: Any, length: float) -> Any:
         """x + length * direction."""
@@ -171,8 +215,8 @@ class Evidence:
 
     @property
     def nearly_critical(self) -> bool:
-        """Whether the gradient nearly met its test."""
-        return self.result.grad_norm <= 100 * self.result.tolerances.grad
+        """Whether the gradient nearly met its test, and not for bounds that hold all of x."""
+        return self.result.grad_norm <= 100 * self.result.tolerances.grad and not self.held.all()
 
     @property
     def second_order(self) -> tuple[Any, str]:
@@ -197,7 +241,7 @@ def _hessian(objective: Objective, x: Any) -> jax.Array:
 
 @compiled
 def _value(objective: Objective, x: Any) -> jax.Array:
-    return objective.value(x)
+    return objective.value(objective.inside(x))
 
 
 @compiled

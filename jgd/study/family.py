@@ -10,6 +10,7 @@ from jgd.directions.steepest import Steepest
 from jgd.geometry.stability import FORMULAS, largest_stable_curvature
 from jgd.methods.descent import Descent
 from jgd.methods.optax import OptaxMethod
+from jgd.methods.scaled import Scaled
 from jgd.searches.fixed import Fixed
 
 NAMES: dict[type, str] = {
@@ -48,7 +49,12 @@ class Family:
 
 
 def family(method: Method, name: str) -> Family:
-    """The family of a method of that name; any that theory does not know keeps its name."""
+    """The family of a method of that name; any that theory does not know keeps its name.
+
+    In scaled variables it is that of the method that moves there.
+    """
+    if isinstance(method, Scaled):
+        return family(method.method, name)
     if isinstance(method, Descent):
         direction = method.direction
         rate = float(method.search.rate) if isinstance(method.search, Fixed) else float("nan")

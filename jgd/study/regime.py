@@ -96,8 +96,8 @@ def directions(e: Evidence) -> tuple[Direction, ...]:
 
 def _grads(e: Evidence, steps: int) -> np.ndarray:
     """The gradients of some further steps, one a row, those of numbers."""
-    program = replace(e.result.program, stop=Stop((), ()), recorder=None)
-    grads = np.asarray(_follow(program, e.x, np.arange(1, steps + 1, dtype=np.int32)), float)
+    program = replace(e.program, stop=Stop((), ()), recorder=None)
+    grads = np.asarray(_follow(program, e.frame.inner(e.x), np.arange(1, steps + 1, dtype=np.int32)), float)
     return grads[np.isfinite(grads).all(axis=1)]
 
 
