@@ -24,6 +24,12 @@ SHOWN = 4
 EVEN = 1e-3
 """A gradient that keeps its size to this share along a direction oscillates for ever."""
 
+AGREE = 0.1
+"""Single ratios that differ by no more than this share of the largest are one ratio."""
+
+LEADING = 0.1
+"""From this share of the gradient on a part of it is not what the others leave of a turning direction."""
+
 
 @dataclass(frozen=True)
 class Direction:
@@ -66,7 +72,8 @@ def regime(e: Evidence) -> str:
     if cosines.size < 2 or not e.descends:
         return ""
     if e.backwards > 0.9:
-        return "oscillating" if np.median(np.abs(decreases)) < 0.05 else "overshooting"
+        lasting = np.median(np.abs(decreases)) < 0.05 and not e.falls("grad_norm")
+        return "oscillating" if lasting else "overshooting"
     if np.median(np.abs(cosines)) < 0.2:
         return "zigzag"
     return "overshooting" if e.backwards > 0.5 else "monotone"
@@ -82,34 +89,36 @@ def directions(e: Evidence) -> tuple[Direction, ...]:
     if len(shown) > SHOWN:
         shown = [*shown[: SHOWN // 2], *shown[-SHOWN // 2 :]]
     grads = _grads(e, MORE)
+    sizes = np.max(np.abs(grads), axis=1)
     told = []
     for i in shown:
         parts = grads @ vectors[:, i]
         ratios = parts[1:] / np.where(parts[:-1] == 0, np.nan, parts[:-1])
         noise = 1e4 * np.finfo(e.result.dtype).eps * abs(values[-1]) * e.length
-        ratios = ratios[np.isfinite(ratios) & (np.abs(parts[:-1]) > noise)]
-        if ratios.size:
+        known = np.isfinite(ratios) & (np.abs(parts[:-1]) > noise)
+        ratios, share = ratios[known], np.abs(parts[:-1])[known] / sizes[:-1][known]
+        if ratios.size and (np.ptp(ratios) <= AGREE * np.max(np.abs(ratios)) or np.min(share) >= LEADING):
             ratio = float(np.exp(np.mean(np.log(np.abs(ratios))))) * float(np.sign(np.median(ratios)))
             told.append(Direction(float(values[i]), float(e.rate * values[i]), ratio, _word(ratio)))
     return tuple(told)
 
 
 def _grads(e: Evidence, steps: int) -> np.ndarray:
-    """The gradients of some further steps, one a row, those of numbers."""
+    """The gradients of some further steps, one a row, those of numbers, up to where the run stands still."""
     program = replace(e.program, stop=Stop((), ()), recorder=None)
-    grads = np.asarray(_follow(program, e.frame.inner(e.x), np.arange(1, steps + 1, dtype=np.int32)), float)
-    return grads[np.isfinite(grads).all(axis=1)]
+    numbers = np.arange(1, steps + 1, dtype=np.int32)
+    grads, made = (np.asarray(rows) for rows in _follow(program, e.frame.inner(e.x), numbers))
+    return grads[made == np.r_[0, numbers]].astype(float)
 
 
 @compiled
-def _follow(program: Program, x: Any, steps: Any) -> jax.Array:
-    """The gradients at x and after the steps of those numbers, one a row."""
+def _follow(program: Program, x: Any, steps: Any) -> tuple[jax.Array, jax.Array]:
+    """The gradients at x and after the steps of those numbers, one a row, and how many steps were made."""
 
-    def step(carry: Carry, limit: jax.Array) -> tuple[Carry, jax.Array]:
+    def step(carry: Carry, limit: jax.Array) -> tuple[Carry, tuple[jax.Array, jax.Array]]:
         after = run(program, carry, limit)
-        return after, tree.ravel(after.motion.point.grad)[0]
+        return after, (tree.ravel(after.motion.point.grad)[0], after.motion.k)
 
-    start = run(program, begin(program, x), 0)
-    first = tree.ravel(start.motion.point.grad)[0][None]
+    start, first = step(begin(program, x), jnp.zeros((), jnp.int32))
     _, further = jax.lax.scan(step, start, steps)
-    return jnp.concatenate([first, further])
+    return jax.tree.map(lambda one, more: jnp.concatenate([one[None], more]), first, further)

@@ -14,6 +14,9 @@ from jgd.study.finding import Finding
 
 MADE = {"gradient_descent": gradient_descent, "heavy_ball": heavy_ball, "nesterov": nesterov}
 
+ROUNDING = 1e-6
+"""A rate within this share of the limit is at it."""
+
 
 def rate_over_limit(e: Evidence, found: tuple[str, ...]) -> Finding | None:
     """A constant rate above what the curvature bears."""
@@ -21,7 +24,7 @@ def rate_over_limit(e: Evidence, found: tuple[str, ...]) -> Finding | None:
     if not (e.descends and np.isfinite(e.rate)) or r.status in (Status.CONVERGED, Status.NONFINITE_START):
         return None
     left = r.status in (Status.DIVERGED, Status.NONFINITE) or e.backwards > 0.5
-    if not (left and e.rate >= e.limit) or "wall" in found:
+    if not (left and e.rate > (1 + ROUNDING) * e.limit) or "wall" in found:
         return None
     high = e.curvature.highest.value
     better = SAFE * e.limit / 2
@@ -44,6 +47,8 @@ def edge_of_stability(e: Evidence, found: tuple[str, ...]) -> Finding | None:
         return None
     curved, decreases = e.last("rate_curvature"), e.last("decrease_ratio")
     if not (curved.size and abs(np.median(curved) - 2) < 0.1 and abs(np.median(decreases)) < 0.1):
+        return None
+    if e.falls("grad_norm"):
         return None
     sharpness = float(np.median(curved)) / e.rate
     return Finding(
@@ -77,7 +82,7 @@ def rate_too_small(e: Evidence, found: tuple[str, ...]) -> Finding | None:
 
 def noise_floor(e: Evidence, found: tuple[str, ...]) -> Finding | None:
     """Adam and its like at a constant rate: steps of that size for ever."""
-    r, method = e.result, e.result.program.method
+    r, method = e.result, e.program.method
     if not (isinstance(method, OptaxMethod) and np.isfinite(e.rate)) or e.descends:
         return None
     if r.status not in CUT_SHORT or found:
@@ -85,8 +90,7 @@ def noise_floor(e: Evidence, found: tuple[str, ...]) -> Finding | None:
     values, steps = e.last("value", 0.5), e.last("step_norm", 0.5)
     if values.size < 4 or not steps.size:
         return None
-    half = values.size // 2
-    if np.median(values[half:]) < 0.9 * np.median(values[:half]) or np.median(steps) < 1e-3 * e.rate:
+    if e.falls("value", 0.5) or np.median(steps) < 1e-3 * e.rate:
         return None
     decay = optax.cosine_decay_schedule(e.rate, max(r.steps, 1))
     given = {**dict(method.constants), **method.hyper, "learning_rate": decay}
