@@ -5,13 +5,18 @@ from jgd.geometry.spectrum import Spectrum
 
 
 def kind(spectrum: Spectrum, grad_norm: float, gtol: float) -> str:
+    """The kind of a critical point, or that this is none."""
+    if not grad_norm <= gtol:
+        return f"not a critical point (max |grad| = {grad_norm:.3g})"
+    return critical_kind(spectrum)
+
+
+def critical_kind(spectrum: Spectrum) -> str:
     """`minimum (dense)`, `saddle (...)`, `no negative curvature found (...)`, `degenerate (...)`, ...
 
     A negative Ritz value proves negative curvature, whatever its residual; none proves nothing.
     """
     low, high, zero = spectrum.lowest, spectrum.highest, spectrum.zero
-    if not grad_norm <= gtol:
-        return f"not a critical point (max |grad| = {grad_norm:.3g})"
     if low.value < -zero and high.value > zero:
         return f"saddle (lambda = {low.value:.4g}, residual {low.residual:.1g})"
     if not spectrum.dense:

@@ -1,7 +1,14 @@
 """The findings that can explain a run, each a function of the evidence, in the order they are looked for."""
 
 from jgd.study.findings.failures import no_minimizer, not_finite_at_the_start, precision_limit, wall
-from jgd.study.findings.points import converged, cut_short, local_minimum, newton_climbs, saddle
+from jgd.study.findings.points import (
+    converged,
+    cut_short,
+    local_minimum,
+    newton_climbs,
+    saddle,
+    target_reached,
+)
 from jgd.study.findings.rates import edge_of_stability, noise_floor, rate_over_limit, rate_too_small
 from jgd.study.findings.valleys import bad_scaling, flat_valley, narrow_valley, zigzag
 
@@ -22,6 +29,7 @@ FINDINGS = (
     flat_valley,
     local_minimum,
     converged,
+    target_reached,
     cut_short,
 )
 """Each is given the names of those found before it."""

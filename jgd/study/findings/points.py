@@ -4,32 +4,35 @@ import jax
 import numpy as np
 
 from jgd.core import tree
+from jgd.core.status import Status
 from jgd.geometry.convexity import along, around
+from jgd.geometry.critical import critical_kind
 from jgd.methods.curved_recipes import newton
 from jgd.study.evidence import CUT_SHORT, Evidence
 from jgd.study.finding import Finding
 
 
 def saddle(e: Evidence, found: tuple[str, ...]) -> Finding | None:
-    """A saddle, where the gradient test is met but f falls along a direction."""
-    direction = e.curvature.negative_direction if e.result.success or e.nearly_critical else None
+    """A saddle or a maximum, where the gradient test is met but f falls along a direction."""
+    direction = e.downhill if e.nearly_critical else None
     if direction is None:
         return None
     low = e.curvature.lowest
     slope = abs(float(tree.dot(e.objective.grad(e.result.x0), direction)))
     size = float(tree.norm_inf(e.objective.grad(e.result.x0)))
-    on_manifold = e.result.steps > 0 and slope <= 1e-12 * max(size, 1e-300)
-    why = "The run stopped at a saddle"
-    if e.result.steps == 0:
-        why = "The run began at a saddle"
-    elif on_manifold:
+    name = point = critical_kind(e.curvature.spectrum).split()[0]
+    if name not in ("saddle", "maximum"):
+        name, point = "negative-curvature", "critical point that is no minimum"
+    on_manifold = name == "saddle" and e.result.steps > 0 and slope <= 1e-12 * max(size, 1e-300)
+    why = f"The run {'stopped' if e.result.steps else 'began'} at a {point}"
+    if on_manifold:
         why = "The start lies on the stable manifold of a saddle, and the run ended there"
     away = 1e-2 * e.length
     ahead = min((e.moved(direction, length) for length in (away, -away)), key=e.value)
     return Finding(
-        "stable-manifold" if on_manifold else "saddle",
-        f"{why}: lambda = {low.value:.4g} (residual {low.residual:.1g}), so f falls along a direction in "
-        "which the gradient has no part.",
+        "stable-manifold" if on_manifold else name,
+        f"{why}{e.where}: lambda = {low.value:.4g} (residual {low.residual:.1g}), so f falls along a "
+        "direction in which the gradient has no part.",
         {"eigenvalue": low.value, "residual": low.residual, "slope_at_start": slope},
         f"Go on from a point {away:.2g} along jgd.curvature(...).negative_direction.",
         {"x0": ahead, **({"method": newton()} if "newton" in e.family else {})},
@@ -60,7 +63,7 @@ def newton_climbs(e: Evidence, found: tuple[str, ...]) -> Finding | None:
 def local_minimum(e: Evidence, found: tuple[str, ...]) -> Finding | None:
     """A minimum of a function that is seen not to be convex."""
     r = e.result
-    if not r.success or found or not e.curvature.lowest.value > 0:
+    if r.status != Status.CONVERGED or found or e.held.all() or not e.curvature.lowest.value > 0:
         return None
     moved = any(
         not np.array_equal(a, b) for a, b in zip(jax.tree.leaves(r.x0), jax.tree.leaves(r.x), strict=True)
@@ -79,8 +82,8 @@ def local_minimum(e: Evidence, found: tuple[str, ...]) -> Finding | None:
         return None
     return Finding(
         "local-minimum",
-        f"This is a minimum of its surroundings ({e.curvature.kind}). Whether it is the lowest of all "
-        f"cannot be known from here: fun is not convex ({seen}).",
+        f"This is a minimum of its surroundings ({critical_kind(e.curvature.spectrum)}{e.where}). "
+        f"Whether it is the lowest of all cannot be known from here: fun is not convex ({seen}).",
         {"lambda_min": e.curvature.lowest.value, "negative_curvature": seen.eigenvalue},
         "Other starts may end elsewhere: run several and keep the lowest.",
     )
@@ -88,16 +91,38 @@ def local_minimum(e: Evidence, found: tuple[str, ...]) -> Finding | None:
 
 def converged(e: Evidence, found: tuple[str, ...]) -> Finding | None:
     """Nothing to say."""
-    if not e.result.success or found:
+    if e.result.status != Status.CONVERGED or found:
         return None
+    if e.held.all():
+        return Finding(
+            "converged",
+            f"Converged where bounds hold all of x, max |grad| {float(tree.norm_inf(e.result.grad)):.2e} "
+            "against them: f rises from here into the box, and there is nothing more to say.",
+            {"held": e.held.size},
+        )
     low = e.curvature.lowest.value
     curved = low > e.curvature.spectrum.zero
-    error = float(tree.dot(e.result.grad, e.result.grad)) / (2 * low) if curved else float("nan")
+    error = float(e.grad @ e.grad) / (2 * low) if curved else float("nan")
     bound = f" If fun is convex near here, f - f* is at most some {error:.1e}." if curved else ""
     return Finding(
         "converged",
-        f"Converged to a critical point, {e.curvature.kind}: nothing more to say.{bound}",
+        f"Converged to a critical point, {critical_kind(e.curvature.spectrum)}{e.where}: nothing more to "
+        f"say.{bound}",
         {"error_bound": error, "lambda_min": low},
+    )
+
+
+def target_reached(e: Evidence, found: tuple[str, ...]) -> Finding | None:
+    """The run had what it was asked for, and looked no further."""
+    r = e.result
+    if r.status != Status.TARGET_REACHED or found:
+        return None
+    return Finding(
+        "target-reached",
+        f"The value {float(r.value):.6g} is at the target, {r.tolerances.target:.6g}, which ended the run. "
+        f"This need be no minimum: max |grad| is {r.grad_norm:.2e}.",
+        {"value": float(r.value), "target": r.tolerances.target, "grad_norm": r.grad_norm},
+        "Without target= a run goes on to where the gradient test is met; start=result begins it here.",
     )
 
 
@@ -111,6 +136,7 @@ def cut_short(e: Evidence, found: tuple[str, ...]) -> Finding | None:
         f"The run was cut short after {e.result.steps:,} steps with max |grad| {e.result.grad_norm:.2e}; "
         "nothing else stands out.",
         {"steps": e.result.steps, "grad_norm": e.result.grad_norm},
-        f"Go on with more steps: start=result, max_steps={steps:,}; or use {e.second_order[1]}.",
+        f"Give more steps, max_steps={steps:,}, with start=result to go on from here; or use "
+        f"{e.second_order[1]}.",
         {"max_steps": steps},
     )

@@ -112,9 +112,17 @@ def _left(e: Evidence, rate: float) -> float:
 
 def flat_valley(e: Evidence, found: tuple[str, ...]) -> Finding | None:
     """Hardly any curvature in some direction: a small gradient says little of how far it is."""
-    if found or not (e.result.success or e.nearly_critical):
+    if found or not e.nearly_critical:
         return None
     low, high = e.curvature.lowest, e.curvature.highest
+    if low.value == high.value == 0:
+        return Finding(
+            "no-curvature",
+            f"The Hessian is zero here (lambda max = 0){e.where}: f is constant about x, or of "
+            "degree 3 or more in every direction, and nothing tells whether this is a minimum.",
+            {"lambda_min": 0.0, "lambda_max": 0.0},
+            "jgd.check(fun, x) tells of operations without derivative; else start elsewhere.",
+        )
     share = remaining(e.result)
     flat = abs(low.value) <= max(1e-6 * high.value, 10 * low.residual) if high.value > 0 else True
     if not (flat or share > REMAINS):
@@ -122,8 +130,8 @@ def flat_valley(e: Evidence, found: tuple[str, ...]) -> Finding | None:
     gtol = 1e-4 * e.result.tolerances.grad
     return Finding(
         "flat-valley",
-        f"The valley is flat: lambda min = {low.value:.3g} against lambda max = {high.value:.3g}, so a "
-        f"gradient of {e.result.grad_norm:.1e} says little of how far the minimum is"
+        f"The valley is flat{e.where}: lambda min = {low.value:.3g} against lambda max = {high.value:.3g}, "
+        f"so a gradient of {e.result.grad_norm:.1e} says little of how far the minimum is"
         + (
             f"; at the pace of the last steps some {share:.0%} of the way is left."
             if share > REMAINS
