@@ -56,9 +56,14 @@ def _moving(result: "Result") -> Iterator[str]:
         )
 
 
-def _unbounded(result: "Result") -> Iterator[str]:
+def unbounded(result: "Result") -> bool:
+    """Whether the values fell further than those of a function with a lower bound."""
     lowest = -(float(jnp.finfo(np.asarray(result.value).dtype).max) ** 0.5)
-    if not result.success and float(result.best_value) < lowest:
+    return not result.success and float(result.best_value) < lowest
+
+
+def _unbounded(result: "Result") -> Iterator[str]:
+    if unbounded(result):
         yield f"The value fell to {float(result.best_value):.3g}: fun seems to have no lower bound."
 
 

@@ -242,14 +242,3 @@ def _hessian(objective: Objective, x: Any) -> jax.Array:
 @compiled
 def _value(objective: Objective, x: Any) -> jax.Array:
     return objective.value(objective.inside(x))
-
-
-@compiled
-def ray(objective: Objective, x: Any, scales: Any) -> tuple[jax.Array, jax.Array]:
-    """f and x.grad f at the multiples of x."""
-
-    def at(scale: jax.Array) -> tuple[jax.Array, jax.Array]:
-        point = objective.evaluate(tree.scale(scale, x))
-        return point.value, tree.dot(point.x, point.grad)
-
-    return jax.lax.map(at, jnp.asarray(scales, tree.scalar_dtype(x)))

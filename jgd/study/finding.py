@@ -9,8 +9,8 @@ from typing import Any
 class Finding:
     """One reason for how a run went, in a sentence with its numbers, and what to do about it.
 
-    `hint` holds keyword arguments of `jgd.minimize` (fun, x0, method, gtol, max_steps, start), to be put in
-    place of those the run was made with.
+    `hint` holds keyword arguments of `jgd.minimize` (fun, args, x0, x_scale, method, gtol, max_steps), to be
+    put in place of those the run was made with.
     """
 
     name: str

@@ -1,6 +1,7 @@
 """The findings that can explain a run, each a function of the evidence, in the order they are looked for."""
 
-from jgd.study.findings.failures import no_minimizer, not_finite_at_the_start, precision_limit, wall
+from jgd.study.findings.endless import no_minimizer, unbounded
+from jgd.study.findings.failures import not_finite_at_the_start, precision_limit, unexplained, wall
 from jgd.study.findings.points import (
     converged,
     cut_short,
@@ -14,6 +15,7 @@ from jgd.study.findings.valleys import bad_scaling, flat_valley, narrow_valley, 
 
 FINDINGS = (
     not_finite_at_the_start,
+    unbounded,
     wall,
     rate_over_limit,
     newton_climbs,
@@ -30,6 +32,7 @@ FINDINGS = (
     local_minimum,
     converged,
     target_reached,
+    unexplained,
     cut_short,
 )
 """Each is given the names of those found before it."""

@@ -1,6 +1,4 @@
-"""What stops a run: no finite start, a wall, no minimizer, the limit of precision."""
-
-from typing import Any
+"""What stops a run: no finite start, a wall, the limit of precision, or what is not known."""
 
 import jax
 import jax.numpy as jnp
@@ -9,8 +7,7 @@ import numpy as np
 from jgd.core import tree
 from jgd.core.status import Status
 from jgd.methods.recipes import gradient_descent
-from jgd.study.curvature import curvature
-from jgd.study.evidence import Evidence, ray
+from jgd.study.evidence import Evidence
 from jgd.study.finding import Finding
 
 
@@ -28,8 +25,7 @@ def not_finite_at_the_start(e: Evidence, found: tuple[str, ...]) -> Finding | No
 
 def wall(e: Evidence, found: tuple[str, ...]) -> Finding | None:
     """A wall of NaN or infinity against which the steps ran."""
-    failed = (Status.NONFINITE, Status.SEARCH_FAILED, Status.STALLED)
-    if e.result.status not in failed or "not-finite-at-start" in found:
+    if e.result.status not in (Status.NONFINITE, Status.SEARCH_FAILED, Status.STALLED) or found:
         return None
     grad = e.result.grad
     size = float(jnp.sqrt(tree.dot(grad, grad)))
@@ -41,9 +37,12 @@ def wall(e: Evidence, found: tuple[str, ...]) -> Finding | None:
     if not bad.size or (e.result.status == Status.NONFINITE and _overflows(e)):
         return None
     distance = float(lengths[bad[0]])
+    searched = e.result.status != Status.NONFINITE
+    if searched and not (distance <= _reach(e) and e.sinks(np.array(at[: bad[0]]))):
+        return None
     told = f"fun is NaN or infinite {distance:.2g} away from x, against the gradient: "
     numbers = {"distance": distance, "grad_norm": e.result.grad_norm}
-    if e.result.status != Status.NONFINITE:
+    if searched:
         return Finding(
             "wall",
             told + "the search stands before a wall, and the minimum lies behind it or along it.",
@@ -59,42 +58,15 @@ def wall(e: Evidence, found: tuple[str, ...]) -> Finding | None:
     )
 
 
+def _reach(e: Evidence) -> float:
+    """How far a step may have been tried: several times the longest one made; anywhere if none was."""
+    steps = e.result.history.get("step_norm", np.zeros(0))
+    return 10 * float(np.nanmax(steps)) if np.isfinite(steps).any() else float("inf")
+
+
 def _overflows(e: Evidence) -> bool:
     """Whether x had left for infinity rather than met an edge."""
     return abs(float(e.result.value)) > 1e8 * max(1.0, abs(e.result.first_value))
-
-
-def no_minimizer(e: Evidence, found: tuple[str, ...]) -> Finding | None:
-    """f keeps falling along x itself: it has no minimizer there."""
-    if e.broken or found or tree.norm_inf(e.result.x) == 0:
-        return None
-    values, slopes = (np.asarray(part, float) for part in ray(e.objective, e.x, 2.0 ** np.arange(5)))
-    grad_falls = np.all(slopes < 0) or (np.all(slopes <= 0) and slopes[0] < 0)
-    if not (
-        np.isfinite(values).all() and np.all(np.diff(values) <= 0) and values[1] < values[0] and grad_falls
-    ):
-        return None
-    o = e.objective
-    start = curvature(o.fun, e.result.x0, args=o.args, has_aux=o.has_aux)
-    weight = 1e-3 * max(start.highest.value, float(jnp.finfo(e.result.dtype).tiny))
-    method, name = e.second_order
-
-    def regularized(x: Any, *args: Any) -> Any:
-        out = o.fun(x, *args)
-        penalty = 0.5 * weight * tree.dot(x, x)
-        return (
-            (out[0] + penalty.astype(out[0].dtype), out[1]) if o.has_aux else out + penalty.astype(out.dtype)
-        )
-
-    return Finding(
-        "no-minimizer",
-        f"f has no minimizer this way: it falls from {values[0]:.3g} at x to {values[1]:.3g} at 2x and "
-        f"{values[2]:.3g} at 4x, and so on, while the gradient vanishes. Logistic regression on separable "
-        "data is like this: |x| grows as the logarithm of the number of steps.",
-        {"value": values[0], "at_2x": values[1], "at_4x": values[2], "x_norm": float(tree.norm_inf(e.x))},
-        f"Regularize: add weight/2 |x|^2, for example with weight = {weight:.1g}, and use {name}.",
-        {"fun": regularized, "method": method},
-    )
 
 
 def precision_limit(e: Evidence, found: tuple[str, ...]) -> Finding | None:
@@ -103,19 +75,38 @@ def precision_limit(e: Evidence, found: tuple[str, ...]) -> Finding | None:
     if r.status not in (Status.PRECISION_LIMIT, Status.STALLED, Status.SEARCH_FAILED) or found:
         return None
     high, eps = e.curvature.highest.value, float(jnp.finfo(r.dtype).eps)
-    grad = r.grad
-    decrease = float(tree.dot(grad, grad)) / (2 * high) if high > 0 else float("nan")
+    if not high > 0:
+        return None
+    decrease = float(e.grad @ e.grad) / (2 * high)
     resolved = eps * max(abs(float(r.value)), float(np.finfo(float).tiny))
     stuck = r.status == Status.PRECISION_LIMIT or decrease <= 8 * resolved
-    if not stuck:
+    if not (stuck and np.isfinite(decrease)):
         return None
     wider = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), r.x)
+    further = "Take" if r.dtype == "float64" else "Go on in float64 (jax_enable_x64), take"
     return Finding(
         "precision-limit",
         f"{r.dtype} is at its limit: the decrease that is left, some |grad|^2/(2 lambda max) = "
         f"{decrease:.1e}, is not above the rounding of f, {resolved:.1e}.",
         {"decrease": decrease, "rounding": resolved, "grad_norm": r.grad_norm},
-        "Go on in float64 (jax_enable_x64), take the constant out of f, or be content: x is as good as "
-        "it gets.",
+        f"{further} the constant out of f, or be content: x is as good as it gets.",
         {"x0": wider} if r.dtype != "float64" else {"gtol": 2 * r.grad_norm},
+    )
+
+
+def unexplained(e: Evidence, found: tuple[str, ...]) -> Finding | None:
+    """A run that went wrong, of which nothing else is known."""
+    r = e.result
+    if found or not (r.status.failed or r.status == Status.PRECISION_LIMIT):
+        return None
+    advice, hint = "jgd.check(fun, x) tells whether fun has derivatives there: those of abs or max jump.", {}
+    if e.broken:
+        method, name = e.second_order
+        advice, hint = f"Take shorter steps, or a method that finds their length: {name}.", {"method": method}
+    return Finding(
+        "unexplained",
+        f"{r.message} Where it ended max |grad| is {r.grad_norm:.2e}; nothing else stands out.",
+        {"steps": r.steps, "grad_norm": r.grad_norm},
+        advice,
+        hint,
     )

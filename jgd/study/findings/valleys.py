@@ -1,12 +1,10 @@
 """What the shape of a valley does: zigzag, scales, narrowness, flatness."""
 
-from typing import Any
-
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jgd.core import tree
+from jgd.core.linear import Diagonal
 from jgd.geometry import stability
 from jgd.methods.recipes import gradient_descent
 from jgd.notes import REMAINS, remaining
@@ -47,33 +45,38 @@ def bad_scaling(e: Evidence, found: tuple[str, ...]) -> Finding | None:
         return None
     if {"rate-over-limit", "edge-of-stability", "no-minimizer"} & set(found):
         return None
+    scaled = e.frame.scaled
+    if scaled is not None and not isinstance(scaled.map, Diagonal):
+        return None
     values, vectors = e.eigen
     hessian = (vectors * values) @ vectors.T
     diagonal = np.diagonal(hessian)
     if not (values[0] > 0 and diagonal.min() > 0):
         return None
     scales = 1 / np.sqrt(diagonal)
-    scaled = np.linalg.eigvalsh(hessian * scales[:, None] * scales)
-    before, after = values[-1] / values[0], scaled[-1] / scaled[0]
+    low, high = _ends(hessian, scales)
+    before, after = values[-1] / values[0], high / low
     if not (before >= NARROW and after <= before / 10):
         return None
+    rounded = 2.0 ** np.round(np.log2(scales))  # as `minimize` takes them
+    rate = SAFE * 2 / sum(_ends(hessian, rounded))
     flat, unravel = tree.ravel(e.result.x0)
-    factors, o = unravel(jnp.asarray(scales, flat.dtype)), e.objective
-
-    def rescaled(z: Any, *args: Any) -> Any:
-        return o.fun(jax.tree.map(jnp.multiply, z, factors), *args)
-
-    start = jax.tree.map(jnp.divide, e.result.x0, factors)
-    rate = SAFE * 2 / (scaled[-1] + scaled[0])
+    x_scale = unravel(jnp.asarray(rounded, flat.dtype))
     return Finding(
         "bad-scaling",
         f"The parameters are badly scaled: the condition number is {before:.4g}, and {after:.4g} once "
         "each is divided by the root of its own curvature (standardizing features does much the same); "
         "what is left is their interaction, which no scaling of single parameters takes away.",
         {"condition": float(before), "after_scaling": float(after)},
-        f"Scale them, and a rate of {rate:.3g} will do; or use a method that scales by itself.",
-        {"fun": rescaled, "x0": start, "method": gradient_descent(rate)},
+        f"Scale them (x_scale), and a rate of {rate:.3g} will do; or use a method that scales by itself.",
+        {"x_scale": scaled.map.forward(x_scale) if scaled else x_scale, "method": gradient_descent(rate)},
     )
+
+
+def _ends(hessian: np.ndarray, scales: np.ndarray) -> tuple[float, float]:
+    """The lowest and the highest eigenvalue in variables divided by these."""
+    values = np.linalg.eigvalsh(hessian * scales[:, None] * scales)
+    return float(values[0]), float(values[-1])
 
 
 def narrow_valley(e: Evidence, found: tuple[str, ...]) -> Finding | None:
