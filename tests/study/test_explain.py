@@ -161,6 +161,28 @@ def test_the_edge_of_stability_is_told_from_its_neighborhood_by_the_cosines():
     assert follow(runs[0], found.hint).success
 
 
+@pytest.mark.parametrize(("rate", "name"), [(0.96, "cut-short"), (1.0, "edge-of-stability")])
+def test_below_the_edge_a_run_converges_and_at_it_the_error_stays(rate, name):
+    result = jgd.minimize(lambda x: jnp.sum(x**2), np.array([1.0, 2.0]), GD(rate), max_steps=50)
+    why = jgd.explain(result)
+    assert [finding.name for finding in why.findings] == [name]
+    assert why.regime == why.directions[0].regime == ("oscillating" if rate == 1 else "overshooting")
+
+
+def test_a_part_that_drifts_with_a_turning_valley_has_no_ratio():
+    result = jgd.minimize(ROSENBROCK.fun, ROSENBROCK.x0, GD(1e-3), max_steps=500)
+    why = jgd.explain(result)
+    assert why.regime == "monotone"
+    assert [direction.regime for direction in why.directions] == ["monotone"]
+
+
+def test_where_further_steps_are_not_finite_no_ratio_is_told():
+    result = jgd.minimize(lambda x: -jnp.sum(x**2), np.array([0.05, 1.0]), GD(0.2))
+    why = jgd.explain(result)
+    assert (result.status, [finding.name for finding in why.findings]) == (Status.NONFINITE, ["unbounded"])
+    assert why.directions == ()
+
+
 def test_a_start_on_the_stable_manifold_of_a_saddle():
     result = jgd.minimize(saddle, np.array([1.0, 0.0]), GD(0.1))
     found = jgd.explain(result).findings[0]
@@ -202,6 +224,13 @@ def test_a_flat_valley():
     assert (unused["lambda_min"], unused["lambda_max"]) == (0, pytest.approx(2))
 
 
+def test_in_float64_no_wider_dtype_is_advised():
+    result = jgd.minimize(lambda x: jnp.sum(jnp.cosh(x - 0.3)), np.ones(2), GD(0.3), gtol=0.0, grtol=0.0)
+    found = jgd.explain(result).findings[0]
+    assert (result.status, found.name) == (Status.PRECISION_LIMIT, "precision-limit")
+    assert "float64" not in found.advice
+
+
 def test_the_limit_of_precision_of_float32():
     result = jgd.minimize(raised, ROSENBROCK.x0.astype(np.float32), GD(1e-3), gtol=1e-8, max_steps=200_000)
     found = jgd.explain(result).findings[0]
@@ -211,6 +240,103 @@ def test_the_limit_of_precision_of_float32():
     better = follow(result, found.hint)
     assert better.success
     assert better.grad_norm < result.grad_norm
+
+
+@pytest.mark.parametrize(
+    ("fun", "x0", "method", "name"),
+    [
+        (lambda x: jnp.sum((x - 100.0) ** 2), np.ones(2), GD(1e-3), "rate-too-small"),
+        (jnp.sum, np.ones(2), GD(1.0), "unbounded"),
+        (lambda x: -jnp.sum(x**4), np.ones(2), jgd.adam(0.1), "unbounded"),
+        (lambda x: jnp.sum(jnp.exp(-x)), np.ones(2), GD(0.1), "no-minimizer"),
+    ],
+)
+def test_whether_f_has_a_minimum_far_away_or_no_bound_or_only_no_minimizer(fun, x0, method, name):
+    steps = 10 if name == "rate-too-small" else 2000
+    why = jgd.explain(jgd.minimize(fun, x0, method, max_steps=steps))
+    assert [finding.name for finding in why.findings] == [name]
+    assert ("gradient vanishes" in str(why)) == (name == "no-minimizer")
+
+
+@pytest.mark.parametrize(
+    ("fun", "x0", "method", "target"),
+    [
+        (lambda x: (x[0] ** 2 - 1) ** 2 + x[1] ** 2, np.array([0.1, 3.0]), GD(0.05), 2.0),
+        (ROSENBROCK.fun, ROSENBROCK.x0, jgd.lbfgs(), 1.0),
+        (lambda x: jnp.sum((x - 1.0) ** 2), np.array([8.0]), GD(0.01), 5.0),
+    ],
+)
+def test_a_target_is_no_critical_point(fun, x0, method, target):
+    why = jgd.explain(jgd.minimize(fun, x0, method, target=target))
+    assert [finding.name for finding in why.findings] == ["target-reached"]
+    assert why["target-reached"].numbers["target"] == target
+
+
+@pytest.mark.parametrize(
+    ("fun", "x0", "method", "name", "told"),
+    [
+        (lambda x: jnp.sum((x - 3.0) ** 2), np.zeros(2), jgd.newton(), "converged", "hold all of x"),
+        (lambda x: x[0] ** 2 - x[1] ** 2, np.array([0.5, 0.2]), jgd.newton(), "local-minimum", "1 of 2"),
+        (lambda x: (x[0] - 3) ** 2 + 9 * (x[1] - 3) ** 2, np.zeros(2), GD(1e-4), "rate-too-small", "0.1111"),
+    ],
+)
+def test_bounds_hold_x_and_end_the_way(fun, x0, method, name, told):
+    why = jgd.explain(jgd.minimize(fun, x0, method, bounds=(-1.0, 1.0), max_steps=20))
+    assert [finding.name for finding in why.findings] == [name]
+    assert told in why[name].sentence
+
+
+def test_the_curvature_is_of_the_entries_that_no_bound_holds():
+    """The first is held; the others have curvatures 2 and 8, and the first is coupled to one of them."""
+
+    def fun(x):
+        return x[0] * (x[1] - 4.0) + x[1] ** 2 + 4 * (x[2] - 1.0) ** 2
+
+    evidence = Evidence(jgd.minimize(fun, np.zeros(3), GD(0.1), bounds=(-1.0, 1.0)))
+    assert evidence.held.tolist() == [True, False, False]
+    values, vectors = evidence.eigen
+    assert values == pytest.approx([2.0, 8.0])
+    assert np.abs(vectors) == pytest.approx(np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))
+    assert evidence.grad == pytest.approx(np.zeros(3), abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("fun", "x0", "method"),
+    [
+        (lambda x: -jnp.sum(x**2), np.zeros(2), jgd.newton()),
+        (jnp.cos, np.array(0.2), jgd.newton_raphson()),
+    ],
+)
+def test_a_maximum_is_no_saddle(fun, x0, method):
+    why = jgd.explain(jgd.minimize(fun, x0, method))
+    assert "maximum" in why
+    assert "saddle" not in str(why)
+
+
+def _separable():
+    rows = np.random.default_rng(0).standard_normal((20, 3))
+    return jgd.models.logistic(rows, rows[:, 0] > 0, ridge=0.0), np.zeros(3), GD(0.1)
+
+
+def _least_squares():
+    return jgd.residuals(lambda x: np.array([1.0, 30.0]) * (x - 1.0)), np.zeros(2), GD(1e-3)
+
+
+@pytest.mark.parametrize(
+    ("made", "name"),
+    [
+        (_separable, "no-minimizer"),
+        (lambda: (jgd.residuals(lambda x: jnp.exp(-x)), np.ones(2), GD(0.1)), "no-minimizer"),
+        (_least_squares, "bad-scaling"),
+    ],
+)
+def test_hints_can_be_followed_for_models_and_residuals(made, name):
+    fun, x0, method = made()
+    given = {"fun": fun, "x0": x0, "max_steps": 500}
+    before = jgd.minimize(**given, method=method)
+    hint = jgd.explain(before)[name].hint
+    assert not before.success
+    assert jgd.minimize(**{**given, **hint}).success
 
 
 @pytest.mark.parametrize("method", [GD(1.0), pytest.param(jgd.newton(), marks=pytest.mark.slow)])
@@ -232,6 +358,15 @@ def test_a_wall_of_nan():
     assert found.numbers["distance"] == pytest.approx(2**0.5 * (0.5 - float(result.x[0])), rel=0.8)
     assert why.regime != "diverging"
     assert follow(result, found.hint).value < result.value
+
+
+def test_where_f_overflows_far_away_is_no_wall():
+    result = jgd.minimize(
+        lambda x: jnp.sum(jnp.exp(x**2)), np.array([1.0, 0.5]), GD(1e-6), xtol=1e-3, max_steps=100
+    )
+    why = jgd.explain(result)
+    assert result.status == Status.STALLED
+    assert [finding.name for finding in why.findings] == ["rate-too-small"]
 
 
 @pytest.mark.slow
@@ -259,6 +394,35 @@ def test_features_of_real_data_as_they_come():
     found = jgd.explain(result)["bad-scaling"]
     assert found.numbers["condition"] > 100 * found.numbers["after_scaling"]
     assert follow(result, found.hint).value < result.value
+
+
+def test_in_scaled_variables_the_limit_is_theirs():
+    """x = (2 z, 4 z): curvatures 4 and 16 * 8 in z."""
+    result = jgd.minimize(
+        quadratic, np.ones(2), GD(0.1), args=(np.array([1.0, 8.0]),), x_scale=np.array([2.0, 4.0])
+    )
+    why = jgd.explain(result)
+    assert [finding.name for finding in why.findings] == ["rate-over-limit"]
+    assert why["rate-over-limit"].numbers["limit"] == pytest.approx(2 / 128)
+    assert why.directions[0].ratio == pytest.approx(1 - 12.8)
+
+
+@pytest.mark.parametrize(
+    ("fun", "method", "status"),
+    [(ROSENBROCK.fun, optax.sgd(0.01), Status.DIVERGED), (kinked, jgd.newton(), Status.SEARCH_FAILED)],
+)
+def test_a_failure_that_nothing_explains_is_told_as_such(fun, method, status):
+    result = jgd.minimize(fun, np.array([-1.2, 1.0]), method)
+    why = jgd.explain(result)
+    assert (result.status, [finding.name for finding in why.findings]) == (status, ["unexplained"])
+    assert why["unexplained"].advice
+
+
+@pytest.mark.parametrize("fun", [lambda x: 0 * jnp.sum(x) + 3.0, lambda x: x[0] ** 3 - 3 * x[0] * x[1] ** 2])
+def test_where_the_hessian_is_zero_nothing_is_known_of_the_point(fun):
+    why = jgd.explain(jgd.minimize(fun, np.zeros(2)))
+    assert [finding.name for finding in why.findings] == ["no-curvature"]
+    assert not why["no-curvature"].hint
 
 
 def test_newtons_full_step_climbs():
@@ -340,6 +504,7 @@ def test_a_run_cut_short_without_a_reason_says_so():
     result = jgd.minimize(ROSENBROCK.fun, ROSENBROCK.x0, jgd.newton(), max_steps=5)
     found = jgd.explain(result).findings[0]
     assert (found.name, found.numbers["steps"]) == ("cut-short", 5)
+    assert f"max_steps={found.hint['max_steps']:,}, with start=result to go on" in found.advice
     assert follow(result, found.hint).success
 
 
