@@ -28,6 +28,13 @@ class Face:
         return unravel(flat.at[self.free].set(y))
 
 
+def on_face(f: Objective, x: Any, free: np.ndarray) -> tuple[Objective, jax.Array]:
+    """f as a function of the `free` entries of the ravelled x alone, and these; the others stay as in x."""
+    places = np.flatnonzero(free)
+    args = (Face(x, jnp.asarray(places)), *f.args)
+    return dataclasses.replace(f, fun=stretched(f.fun), args=args, box=None), tree.ravel(x)[0][places]
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Frame:
     """z where a run was scaled to x = T z, else z = x; of z the entries that are `free`, a flat array."""
@@ -55,11 +62,7 @@ class Frame:
     def about(self, x: Any) -> tuple[Objective, Any]:
         """f as a function of the free entries of z, and those of a point."""
         f, z = self.program.objective, self.inner(x)
-        if self.free.all():
-            return f, z
-        places = np.flatnonzero(self.free)
-        args = (Face(z, jnp.asarray(places)), *f.args)
-        return dataclasses.replace(f, fun=stretched(f.fun), args=args, box=None), tree.ravel(z)[0][places]
+        return (f, z) if self.free.all() else on_face(f, z, self.free)
 
     def whole(self, part: Any) -> np.ndarray:
         """Rows for all entries of z, as an array, of those for the free ones: 0 for the others."""

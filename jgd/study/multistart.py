@@ -8,15 +8,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core import check, tree
-from jgd.core.objective import Objective
+from jgd.core import check
 from jgd.core.status import Status
 from jgd.core.words import method_name
 from jgd.ends import Ends
-from jgd.geometry.critical import kind
+from jgd.geometry.critical import critical_kind
 from jgd.many import minimize_many
 from jgd.study.clusters import clustered
 from jgd.study.curvature import Curvature, curvature
+from jgd.study.frame import on_face
 from jgd.study.minima import Critical, Minima
 from jgd.study.starts import is_sampled, sampled
 
@@ -153,28 +153,20 @@ def _kind(ends: Ends, run: int, x: Any, curvature_at: Callable[[Any], Curvature]
     Where a bound holds entries of x, that of the function of the others.
     """
     objective, x = ends.parts[0].batch.one[0].objective.full, jax.tree.map(jnp.asarray, x)
-    free = None
+    free, where = np.ones(1, bool), ""
     if objective.box is not None:
-        free = objective.ravelled_free(objective.evaluate(x), near=float(ends.grad_norm[run]))
-    if free is None or free.all():
-        where, held = "", partial(curvature_at, x)
-    elif not free.any():
+        point = objective.evaluate(x)
+        free = np.asarray(objective.ravelled_free(point, near=float(ends.grad_norm[run])))
+    if not free.any():
         return "at a bound", True
-    else:
-        places = jnp.flatnonzero(free)
-        where = ", at a bound"
-        held = partial(curvature, _among, tree.ravel(x)[0][places], args=(objective, x, places))
+    if not free.all():
+        f, x = on_face(objective, x, free)
+        where, curvature_at = ", at a bound", partial(curvature, f.fun, args=f.args, has_aux=f.has_aux)
     try:
-        found = held()
+        found = curvature_at(x)
     except ValueError:
         return f"unknown (the Hessian is not finite){where}", True
-    return kind(found.spectrum, grad_norm=0.0, gtol=0.0) + where, found.negative_direction is None
-
-
-def _among(z: jax.Array, objective: Objective, x: Any, places: jax.Array) -> jax.Array:
-    """The value at x, its entries at these places replaced by z."""
-    flat, unravel = tree.ravel(x)
-    return objective.value(unravel(flat.at[places].set(z)))
+    return critical_kind(found.spectrum) + where, found.negative_direction is None
 
 
 def _flat(x: Any, count: int) -> np.ndarray:
