@@ -67,14 +67,13 @@ class CurvatureGauge:
         rate_curvature = jnp.asarray(rate, wide) * rayleigh
         decrease = old.value.astype(wide) - new.value.astype(wide)
         away = tree.subtract(new.x, start)
+        lengths = jnp.sqrt(gg) * jnp.sqrt(tree.dot(new.grad, new.grad))
         measured = [
             rayleigh,
             rate_curvature,
             rate_curvature - 1,
             _ratio(decrease, -tree.dot(g, s)),
-            jnp.where(
-                moved, _ratio(tree.dot(g, new.grad), jnp.sqrt(gg * tree.dot(new.grad, new.grad))), jnp.nan
-            ),
+            jnp.where(moved, _ratio(tree.dot(g, new.grad), lengths), jnp.nan),
             _ratio(path, jnp.sqrt(tree.dot(away, away))),
         ]
         if self.sharpness:

@@ -125,3 +125,12 @@ def test_the_start_has_no_step_to_measure():
 def test_a_number_of_products_that_is_none_is_refused():
     with pytest.raises(ValueError, match="sharpness must be at least 0, got -1"):
         jgd.curvature_gauge(sharpness=-1)
+
+
+def test_the_cosine_of_gradients_whose_squares_multiply_out_of_range():
+    """1e10 in float32: the gradients point the same way, and against each other over the limit."""
+    f, x0 = (lambda x: 5e9 * jnp.sum(x**2)), jnp.full(2, 2.0, jnp.float32)
+    for rate, cosine in ((0.5e-10, 1.0), (1.5e-10, -1.0)):
+        method, recorder = jgd.gradient_descent(rate), jgd.Recorder(gauge=jgd.curvature_gauge())
+        result = jgd.minimize(f, x0, method, recorder=recorder, max_steps=3)
+        assert result.history["cosine"][1:] == pytest.approx(cosine, rel=1e-6)
