@@ -231,6 +231,18 @@ def test_in_float64_no_wider_dtype_is_advised():
     assert "float64" not in found.advice
 
 
+def test_the_limit_of_precision_of_x_is_told_from_that_of_f():
+    def fun(x):
+        return 1e6 * jnp.sum((x**2 - 2) ** 2)
+
+    result = jgd.minimize(fun, np.array([3.0, 1.0], np.float32), jgd.newton(), gtol=1e-3)
+    found = jgd.explain(result).findings[0]
+    assert (result.status, found.name) == (Status.PRECISION_LIMIT, "precision-limit")
+    assert found.numbers["decrease"] > found.numbers["rounding"]
+    assert "x by its last bits alone" in found.sentence
+    assert found.advice.startswith("Go on in float64 (jax_enable_x64), write x in other units")
+
+
 def test_the_limit_of_precision_of_float32():
     result = jgd.minimize(raised, ROSENBROCK.x0.astype(np.float32), GD(1e-3), gtol=1e-8, max_steps=200_000)
     found = jgd.explain(result).findings[0]

@@ -79,17 +79,23 @@ def precision_limit(e: Evidence, found: tuple[str, ...]) -> Finding | None:
         return None
     decrease = float(e.grad @ e.grad) / (2 * high)
     resolved = eps * max(abs(float(r.value)), float(np.finfo(float).tiny))
-    stuck = r.status == Status.PRECISION_LIMIT or decrease <= 8 * resolved
-    if not (stuck and np.isfinite(decrease)):
+    drowned = decrease <= 8 * resolved
+    if not (np.isfinite(decrease) and (drowned or r.status == Status.PRECISION_LIMIT)):
         return None
     wider = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), r.x)
-    further = "Take" if r.dtype == "float64" else "Go on in float64 (jax_enable_x64), take"
+    left, rounding = f"some |grad|^2/(2 lambda max) = {decrease:.1e}", f"the rounding of f, {resolved:.1e}"
+    why = f"steps change x by its last bits alone, though {left} is left, above {rounding}"
+    if drowned:
+        why = f"the decrease that is left, {left}, is not above {rounding}"
+    ways = [] if r.dtype == "float64" else ["go on in float64 (jax_enable_x64)"]
+    ways.append("take the constant out of f" if drowned else "write x in other units (x_scale)")
+    ways.append("or be content: x is as good as it gets.")
+    advice = ", ".join(ways)
     return Finding(
         "precision-limit",
-        f"{r.dtype} is at its limit: the decrease that is left, some |grad|^2/(2 lambda max) = "
-        f"{decrease:.1e}, is not above the rounding of f, {resolved:.1e}.",
+        f"{r.dtype} is at its limit: {why}.",
         {"decrease": decrease, "rounding": resolved, "grad_norm": r.grad_norm},
-        f"{further} the constant out of f, or be content: x is as good as it gets.",
+        advice[0].upper() + advice[1:],
         {"x0": wider} if r.dtype != "float64" else {"gtol": 2 * r.grad_norm},
     )
 
