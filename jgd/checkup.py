@@ -1,5 +1,6 @@
 """The checkup of an objective before it is minimized: what would go wrong, in sentences."""
 
+import functools
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -73,7 +74,11 @@ def check(fun: Callable, x0: Any, *, args: tuple = (), has_aux: bool = False, se
 
 def _raised_inside(error: BaseException, fun: Callable) -> bool:
     """Whether the traceback runs through the code of fun, or of the function that it wraps."""
-    code, frame = getattr(inspect.unwrap(fun), "__code__", None), error.__traceback__
+    while isinstance(fun, functools.partial):
+        fun = fun.func
+    inner: Any = inspect.unwrap(fun)
+    code = getattr(inner if hasattr(inner, "__code__") else type(inner).__call__, "__code__", None)
+    frame = error.__traceback__
     while frame is not None:
         if frame.tb_frame.f_code is code:
             return True
@@ -89,9 +94,11 @@ def _dtypes(given: Any, x: Any, value: Any) -> Iterator[str]:
             "give --x64 on the command line."
         )
     if value.dtype != tree.dtype(x):
-        yield (
-            f"x is {tree.dtype(x)} but the value is {value.dtype}: data or constants in fun are wider than "
-            "x; cast them to x's dtype, or x to theirs."
+        wider = value.dtype.itemsize > tree.dtype(x).itemsize
+        yield f"x is {tree.dtype(x)} but the value is {value.dtype}: " + (
+            "data or constants in fun are wider than x; cast them to x's dtype, or x to theirs."
+            if wider
+            else "fun makes its value in a narrower dtype than that of x, and loses digits of it."
         )
 
 

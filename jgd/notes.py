@@ -38,7 +38,7 @@ def _critical_start(result: "Result") -> Iterator[str]:
 def _steep_start(result: "Result") -> Iterator[str]:
     asked = result.tolerances
     large = STEEP * asked.gtol * max(1.0, abs(float(result.value)))
-    if result.status == Status.CONVERGED and 0 < large < result.grad_norm:
+    if result.status == Status.CONVERGED and 0 < large < result.grad_norm <= asked.grad:
         first = (asked.grad - asked.gtol) / asked.grtol
         yield (
             f"A gradient of {result.grad_norm:.3g} meets the test since that at the start was {first:.3g}: "

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jgd.core import tree
+from jgd.core import check, tree
 from jgd.core.objective import Objective
 from jgd.core.residuals import Residuals, WithResiduals
 from jgd.core.sharded import Sharded
@@ -247,9 +247,5 @@ def as_method(method: Any) -> Any:
         hint = "; call it to make one" if callable(method) else ""
         name = getattr(method, "__name__", type(method).__name__)
         raise TypeError(f"method must be a jgd method, an optax transformation or None, got {name}{hint}.")
-    for leaf in jax.tree.leaves(method):
-        if leaf is method:
-            raise TypeError(
-                f"method: {type(method).__name__} is not registered with JAX; put @jgd.record over its class."
-            )
+    check.registered("method", method)
     return tree.plain(method)

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core import tree
-from jgd.core.objective import Objective
 from jgd.core.status import Status
 from jgd.driver.carry import Carry, Position, Program
 from jgd.driver.solve import begin
 from jgd.driver.steps import empty_history, names
+from jgd.methods.scaled import Scaled
 
 
 def resumed(before: Program, carry: Carry, program: Program) -> tuple[Carry | None, str]:
@@ -23,12 +23,18 @@ def resumed(before: Program, carry: Carry, program: Program) -> tuple[Carry | No
     """
     if jax.tree.structure(before.method) != jax.tree.structure(program.method):
         return None, "the method is another one"
+    one, other = before.method, program.method
+    if isinstance(one, Scaled) and isinstance(other, Scaled) and not _same(one.map, other.map):
+        return None, "x_scale is another one"
     if not _same(before.objective, program.objective):
         return None, "fun is another function object, or its data are others"
     point = carry.motion.point
     memory = program.stop.resume(before.stop, carry.memory, program.objective, point)
+    motion = dataclasses.replace(carry.motion, status=jnp.full_like(carry.motion.status, Status.RUNNING))
     status = jnp.full_like(carry.status, Status.RUNNING)
-    carry = dataclasses.replace(carry, status=status, memory=memory)
+    carry = dataclasses.replace(carry, motion=motion, status=status, memory=memory)
+    if not motion.best_value < motion.point.value:
+        carry = dataclasses.replace(carry, best_origin=motion.at)
     if jax.tree.structure(before.recorder) != jax.tree.structure(program.recorder):
         gauge = None if program.gauge is None else program.gauge.init(program.objective, point)
         motion = dataclasses.replace(carry.motion, gauge=gauge)
@@ -47,8 +53,8 @@ def _alike(one: Any, other: Any) -> bool:
     return described[0] == described[1]
 
 
-def _same(one: Objective, other: Objective) -> bool:
-    """Whether two objectives are one function of the same data."""
+def _same(one: Any, other: Any) -> bool:
+    """Whether two objectives are one function of the same data, or two trees have the same leaves."""
     if jax.tree.structure(one) != jax.tree.structure(other):
         return False
     return all(map(_equal, jax.tree.leaves(one), jax.tree.leaves(other)))

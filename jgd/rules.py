@@ -83,7 +83,11 @@ def _made(dtype: Any, given: tuple, stop: Any) -> tuple[Stop, dict[str, float]]:
         check.scalar("target", target)
     further = [_rule(given) for given in (stop if isinstance(stop, tuple | list) else (stop,))]
     tests: list[Any] = [Gradient(gtol, grtol), Target(target), Divergence()]
-    checks: list[Any] = [] if any(isinstance(rule, Stall) for rule in further) else [Stall(ftol, xtol)]
+    checks: list[Any] = [Stall(ftol, xtol)]
+    if any(isinstance(rule, Stall) for rule in further):
+        if ftol or xtol:
+            raise ValueError("ftol and xtol: stop has a Stall with numbers of its own; give them there.")
+        checks = []
     if between is not None:
         _check_batches(further)
         tests = [Divergence()]
@@ -127,6 +131,7 @@ def _rule(given: Any) -> Any:
     """A rule as it is, a function of a Point as a rule."""
     if not isinstance(given, type):
         if hasattr(given, "going") or hasattr(given, "check"):
+            check.registered("stop", given)
             return given
         if callable(given):
             return When(given)

@@ -52,7 +52,8 @@ def _scale(given: Any, x: Any) -> Any:
         raise ValueError("x_scale must be positive and finite: the size that each entry of x typically has.")
 
     def rounded(leaf: jax.Array) -> jax.Array:
-        exponents = np.round(np.log2(np.asarray(leaf, np.float64)))
+        largest = jnp.finfo(leaf.dtype).maxexp - 1
+        exponents = np.minimum(np.round(np.log2(np.asarray(leaf, np.float64))), largest)
         return jnp.asarray(np.ldexp(1.0, exponents.astype(int)), leaf.dtype)
 
     return jax.tree.map(rounded, made)

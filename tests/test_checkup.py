@@ -1,5 +1,6 @@
 """The checkup finds what is wrong with an objective, and nothing where nothing is."""
 
+import functools
 import itertools
 
 import jax
@@ -154,3 +155,21 @@ def mistyped(x):
 def test_a_type_error_inside_the_function_is_the_users_own(fun):
     with pytest.raises(TypeError, match="nonsense"):
         jgd.check(fun, X)
+
+
+def test_an_error_inside_what_is_called_like_a_function_comes_out_too():
+    class Model:
+        def __call__(self, x):
+            raise ValueError("inside")
+
+    def bad(scale, x):
+        raise ValueError("inside")
+
+    for fun in (functools.partial(bad, 2.0), Model()):
+        with pytest.raises(ValueError, match="inside"):
+            jgd.check(fun, np.ones(2))
+
+
+def test_a_value_narrower_than_x_is_said_to_be():
+    found = jgd.check(lambda x: jnp.sum(x.astype(jnp.float32) ** 2), np.array([100.5, 2.5]))
+    assert "narrower dtype" in "".join(found.warnings)

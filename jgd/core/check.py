@@ -77,3 +77,11 @@ def flag(name: str, value: Any) -> None:
     """Raise unless it is True or False."""
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False, got {value!r}.")
+
+
+def registered(name: str, given: Any) -> None:
+    """Raise for an object of a class that JAX takes for a leaf."""
+    if any(leaf is given for leaf in jax.tree.leaves(given)):
+        raise TypeError(
+            f"{name}: {type(given).__name__} is not registered with JAX; put @jgd.record over its class."
+        )

@@ -130,7 +130,7 @@ def _fits(equation: Any) -> bool:
     if name == "dot_general" and not _is_by_vector(equation):
         return False
     largest = max((prod(aval.shape) for aval in avals), default=0)
-    return largest <= MOST.get(name, 0)
+    return name in MOST and largest <= MOST[name]
 
 
 def _is_by_vector(equation: Any) -> bool:

@@ -73,7 +73,9 @@ class StepLoop:
             holds = self.program.stop.going(self.program.objective, progress, memories)
             if "status" not in self.settled:
                 holds = holds & (now.status == Status.RUNNING)
-            return holds & (progress.grad_norm < jnp.inf) & (now.point.value > floor) & (now.k < end)
+            value = now.point.value
+            finite = (progress.grad_norm < jnp.inf) & (value < jnp.inf)
+            return holds & finite & (value > floor) & (now.k < end)
 
         return lax.while_loop(going, self.step, varying)
 

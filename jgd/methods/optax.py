@@ -1,5 +1,6 @@
 """The adapter that makes a method of any optax gradient transformation."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Number
@@ -21,9 +22,10 @@ from jgd.core.types import Info, Point, Step, is_search
 class OptaxMethod:
     """x+ = x + updates, with updates, state = factory(**constants, **hyper).update(grad, state, x, ...).
 
-    `hyper` holds the leaves: numbers that may change without recompiling. Everything a transformation
-    may ask for is passed: value, grad and value_fn. optax runs under its own promotion rules, and its
-    state keeps the dtypes it had at `init`. The state is (optax's state, number of steps).
+    `hyper` holds the leaves: numbers that may change without recompiling. Of value, grad and value_fn a
+    transformation is passed what it takes; those that evaluate more by themselves, as `sophia` does, are not
+    served. optax runs under its own promotion rules, and its state keeps the dtypes it had at `init`. The
+    state is (optax's state, number of steps).
     """
 
     factory: Callable[..., optax.GradientTransformation] = static()
@@ -53,14 +55,13 @@ class OptaxMethod:
         """One update."""
         before, k = state
         with jax.numpy_dtype_promotion("standard"):
-            updates, after = self._transformation().update(
-                point.grad,
-                before,
-                point.x,
-                value=point.value,
-                grad=point.grad,
-                value_fn=lambda x: f.value(f.inside(x)),
-            )
+            update = self._transformation().update
+            given = {
+                "value": point.value,
+                "grad": point.grad,
+                "value_fn": lambda x: f.value(f.inside(x)),
+            }
+            updates, after = update(point.grad, before, point.x, **_taken(update, given))
             to = jax.tree.map(lambda x, u: x + jnp.asarray(u, x.dtype), point.x, updates)
         trials, gradients = _search_work(after)
         info = Info(
@@ -75,14 +76,22 @@ class OptaxMethod:
     def _rate(self, state: Any, k: jax.Array, point: Point) -> Any:
         """The learning rate of this step, where it can be known; else NaN."""
         given = {**dict(self.constants), **self.hyper}.get("learning_rate")
-        if callable(given):
+        if callable(given) and not _entries(state, (optax.MultiStepsState,)):
             with jax.numpy_dtype_promotion("standard"):
                 return jnp.asarray(given(k), tree.scalar_dtype(point.x))
-        if given is not None:
+        if given is not None and not callable(given):
             return given
         for found in _found(state, "learning_rate"):
             return jnp.asarray(found, tree.scalar_dtype(point.x))
         return float("nan")
+
+
+def _taken(update: Callable, given: dict[str, Any]) -> dict[str, Any]:
+    """Those of the arguments that a function takes by their names."""
+    parameters = inspect.signature(update).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return given
+    return {name: value for name, value in given.items() if name in parameters}
 
 
 def _found(state: Any, name: str) -> list[Any]:

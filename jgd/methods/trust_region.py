@@ -103,8 +103,9 @@ class TrustRegion:
     quarter of |d| and the model is minimized again. The radius doubles where the model was good (3/4) and
     d on the boundary. Where values differ by no more than rounding, the change of f is that of the mean
     slope. Within bounds the entries that are pressed against one are left out of the model, a trial is moved
-    into the bounds, and what is promised is what the model says of the move. The state is the radius,
-    reported as `radius`.
+    into the bounds, and what is promised is what the model says of the move. Where no trial is taken from a
+    radius that earlier steps have left, the next step begins with a first radius again; where none is from
+    there, the method has failed. The state is the radius, reported as `radius`.
 
     Reference: Conn, Gould & Toint (2000), Trust-Region Methods, algorithm 6.1.1; Nocedal & Wright (2006),
     Numerical Optimization, algorithm 4.1.
@@ -130,11 +131,11 @@ class TrustRegion:
         value, rounding = point.value.astype(dtype), noise(point, dtype)
 
         def trying(carry: tuple) -> jax.Array:
-            _, _, good, _, trials, _, _ = carry
+            _, _, good, _, trials, *_ = carry
             return ~good & (trials < self.max_trials)
 
         def attempt(carry: tuple) -> tuple:
-            radius, _, _, products, trials, at_first, _ = carry
+            radius, _, _, products, trials, at_first, inside, _ = carry
             d, length, promised, took = self.model.minimum(f, point, seen, radius)
             trial = f.evaluate(tree.unravelled(x + d, point.x))
             if f.box is not None:
@@ -148,15 +149,21 @@ class TrustRegion:
             good = (promised > 0) & (ratio >= self.least) & jnp.isfinite(fell) & tree.all_finite(trial.grad)
             smaller = ~(ratio >= 0.25) | ~good
             larger = (ratio >= 0.75) & (length >= 0.8 * radius)
-            radius = jnp.where(smaller, length / 4, jnp.where(larger, 2 * radius, radius))
             at_first = jnp.where(trials == 0, promised, at_first)
-            return radius, trial, good, products + took, trials + 1, at_first, length
+            inside = jnp.where(trials == 0, length < 0.8 * radius, inside)
+            radius = jnp.where(smaller, length / 4, jnp.where(larger, 2 * radius, radius))
+            return radius, trial, good, products + took, trials + 1, at_first, inside, length
 
-        zero = jnp.zeros((), jnp.int32)
-        start = (radius, point, zero > 0, zero, zero, jnp.zeros((), dtype), jnp.zeros((), dtype))
-        radius, trial, good, products, trials, at_first, length = lax.while_loop(trying, attempt, start)
+        zero, nothing = jnp.zeros((), jnp.int32), jnp.zeros((), dtype)
+        start = (radius, point, zero > 0, zero, zero, nothing, zero > 0, nothing)
+        radius, trial, good, products, trials, at_first, inside, length = lax.while_loop(
+            trying, attempt, start
+        )
+        again = ~good & ~inside & (state > 0)
+        radius = jnp.where(again, nothing, radius)
         beneath = (at_first >= 0) & (at_first <= rounding)
         failure = jnp.where(beneath, Status.PRECISION_LIMIT, Status.SEARCH_FAILED)
+        failure = jnp.where(again, Status.RUNNING, failure)
         info = dataclasses.replace(told(length, good, trials, failure, products), hessians=looked.hessians)
         return Step(tree.select(good, trial, point), radius, info)
 

@@ -45,6 +45,18 @@ class Listed(list):
         return square(x)
 
 
+class UnregisteredRule:
+    """A rule that JAX takes for a leaf."""
+
+    status = jgd.Status.STOPPED_BY_RULE
+
+    def init(self, f, point):
+        return None
+
+    def going(self, f, now, memory):
+        return True
+
+
 CASES = {
     "a method that JAX does not know": (
         lambda: jgd.minimize(square, X, Unregistered()),
@@ -154,6 +166,16 @@ CASES = {
         "max_evaluations must be at least 1",
     ),
     "a rule that is none": (lambda: jgd.minimize(square, X, GD, stop=3), TypeError, "stop must be a function of a Point"),
+    "a rule that is no record": (
+        lambda: jgd.minimize(square, X, GD, stop=UnregisteredRule()),
+        TypeError,
+        "stop: UnregisteredRule is not registered with JAX; put @jgd.record over its class",
+    ),
+    "two rules on a stall": (
+        lambda: jgd.minimize(square, X, GD, ftol=1e-3, stop=jgd.stop.Stall()),
+        ValueError,
+        "ftol and xtol: stop has a Stall",
+    ),
     "a recorder that is none": (
         lambda: jgd.minimize(square, X, GD, recorder=True),
         TypeError,

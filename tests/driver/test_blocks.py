@@ -72,3 +72,16 @@ def test_the_best_point_is_found_although_the_block_is_not_repeated_to_the_bit()
     assert 0 < expected.k < carry.motion.k
     assert bits(found.at) == bits(expected.at)
     assert found.counts[0] > expected.counts[0]
+
+
+def test_an_infinite_value_beside_a_finite_gradient_ends_a_block():
+    """Without a rule on the value it was met once for each step of the block that follows it."""
+
+    def edge(x):
+        return -x + jnp.where(x > 50, jnp.inf, 0.0)
+
+    rules = jgd.stop.Stop((jgd.stop.Gradient(1e-6), jgd.stop.Steps(60_000)))
+    program = jgd.Program(jgd.Objective(edge), jgd.gradient_descent(1e-3), rules, recorder=None)
+    carry = jgd.solve(program, jnp.array(0.0))
+    assert (int(carry.status), int(carry.motion.k)) == (jgd.Status.NONFINITE, 50_000)
+    assert carry.discarded[0] < 50_000

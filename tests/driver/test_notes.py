@@ -107,3 +107,9 @@ def test_a_gradient_that_is_small_beside_that_at_the_start_alone_is_told():
 def test_a_gradient_that_is_small_beside_the_value_needs_no_word():
     result = jgd.minimize(lambda x: 1e14 * jnp.sum(jnp.cosh(x)), np.full(2, 5.0), jgd.lbfgs())
     assert (result.status, result.grad_norm > 1e-5, result.notes) == (Status.CONVERGED, True, ())
+
+
+def test_a_gradient_that_a_rule_of_ones_own_is_content_with_needs_no_word():
+    method, rule = jgd.gradient_descent(0.1), jgd.stop.Gradient(1e-2)
+    result = jgd.minimize(lambda x: jnp.sum(x**2), np.ones(2), method, gtol=1e-12, stop=rule)
+    assert (result.status, result.notes) == (Status.CONVERGED, ())

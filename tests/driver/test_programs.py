@@ -222,3 +222,11 @@ def test_a_function_that_prints_runs(capfd):
     jax.effects_barrier()
     assert result.steps == 3
     assert capfd.readouterr().out.count("evaluated") == result.work.values
+
+
+def test_a_program_that_prints_is_no_kernel_though_what_it_prints_is_a_constant():
+    def fun(x):
+        jax.debug.print("here")
+        return x + 1
+
+    assert not is_small(jax.make_jaxpr(fun)(1.0).jaxpr)

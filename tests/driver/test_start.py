@@ -206,3 +206,22 @@ def test_two_starts_are_one_too_many():
     first = jgd.minimize(square, X, jgd.gradient_descent(0.01), max_steps=5)
     with pytest.raises(ValueError, match="x0 and start"):
         jgd.minimize(square, X, jgd.gradient_descent(0.01), start=first)
+
+
+def test_the_best_point_is_that_of_the_run_before_where_another_rate_leads_away():
+    first = jgd.minimize(square, np.ones(2), jgd.gradient_descent(1e-4), max_steps=5000)
+    more = jgd.minimize(square, start=first, method=jgd.gradient_descent(1.5), max_steps=6000)
+    assert (more.best_value, more.best_step) == (first.value, 5000)
+    assert square(more.best_x) == first.value
+
+
+def test_a_search_that_failed_is_tried_again_with_other_numbers():
+    def steep(x):
+        return 1e12 * jnp.sum(x**2)
+
+    short = jgd.gradient_descent(jgd.armijo(shrink=0.99))
+    failed = jgd.minimize(steep, np.ones(2), short)
+    assert (failed.status, failed.steps) == (Status.SEARCH_FAILED, 1)
+    assert jgd.minimize(steep, start=failed, max_steps=9).status == Status.SEARCH_FAILED
+    more = jgd.minimize(steep, start=failed, method=jgd.gradient_descent(jgd.armijo(initial=1e-12)))
+    assert more.success

@@ -266,3 +266,20 @@ def test_line_searches_of_optax_evaluate_inside_the_bounds():
     jax.effects_barrier()
     assert min(seen) >= 0.2
     assert result.value < result.first_value
+
+
+def test_a_transformation_is_passed_what_it_takes():
+    """Sharpness-aware minimization takes neither values nor gradients by their names."""
+    sam = optax.contrib.sam(optax.sgd(0.1), optax.sgd(0.01), sync_period=2)
+    result = jgd.minimize(lambda x: jnp.sum(x**4), np.ones(2), sam, max_steps=200)
+    assert result.status == jgd.Status.MAX_STEPS
+    assert result.value < 1e-2
+
+
+def test_the_rate_of_gathered_steps_is_not_known_from_the_number_of_the_step():
+    def gathered(learning_rate):
+        return optax.MultiSteps(optax.sgd(learning_rate), 4).gradient_transformation()
+
+    method = jgd.from_optax(gathered, learning_rate=optax.linear_schedule(0.01, 0.0, 8))
+    result = jgd.minimize(lambda x: jnp.sum(x**2), np.ones(2), method, max_steps=12)
+    assert np.isnan(result.history["rate"]).all()

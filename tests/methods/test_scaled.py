@@ -115,3 +115,20 @@ def test_a_run_goes_on_in_its_scale():
 def test_what_is_no_scale_is_refused(scale, error, words):
     with pytest.raises(error, match=words):
         jgd.minimize(in_x, jnp.zeros(3), x_scale=scale)
+
+
+@pytest.mark.parametrize(("dtype", "scale"), [(np.float16, 5e4), (np.float32, 3e38)])
+def test_a_scale_near_the_largest_number_is_a_number(dtype, scale):
+    method = jgd.gradient_descent(0.1)
+    result = jgd.minimize(lambda x: jnp.sum((x / scale) ** 2), np.ones(2, dtype), method, x_scale=scale)
+    assert result.success
+
+
+def test_another_scale_is_another_beginning():
+    def bowl(x):
+        return 0.5 * jnp.sum(x**2 * jnp.array([1.0, 100.0]))
+
+    method = jgd.gradient_descent(jgd.barzilai_borwein())
+    first = jgd.minimize(bowl, np.ones(2), method, x_scale=1.0, max_steps=5)
+    more = jgd.minimize(bowl, start=first, method=method, x_scale=1024.0, max_steps=8)
+    assert more.origin == ("Started anew at the x of the earlier run: x_scale is another one.",)

@@ -307,3 +307,16 @@ def test_products_are_those_that_were_made_where_the_krylov_space_ends_early():
     ended = krylov.beyond(counted, g, radius, ended)
     jax.effects_barrier()
     assert int(ended.products) == len(made)
+
+
+@pytest.mark.parametrize("method", [jgd.trust_region(), jgd.trust_region_cg()])
+@pytest.mark.parametrize("seed", range(4))
+def test_at_a_kink_the_radius_is_small_and_the_precision_is_not_at_its_limit(method, seed):
+    """Its least value is 0.02; far above it no step leads down, since the model knows nothing of the kinks."""
+
+    def kinks(x):
+        return jnp.abs(x[0] - 1) + 2 * jnp.abs(x[1] + x[0] ** 2) + 0.01 * jnp.sum(x**2)
+
+    result = jgd.minimize(kinks, 2 * np.random.default_rng(seed).normal(size=2), method, max_steps=500)
+    assert result.value > 0.05
+    assert result.status in (jgd.Status.SEARCH_FAILED, jgd.Status.MAX_STEPS)
