@@ -138,7 +138,7 @@ def test_landscapes_that_are_flat_or_hardly_finite_can_be_drawn():
 
 def test_the_view_holds_the_end_of_every_run_that_converged():
     problem = get("himmelblau")
-    table = jgd.compare(problem, methods=[jgd.newton(), jgd.gradient_descent()])
+    table = jgd.compare(problem, methods=[jgd.heavy_ball(0.01), jgd.gradient_descent()])
     low, high = view(table)
     ends = [np.asarray(result.x) for result in table.results.values()]
     assert np.linalg.norm(ends[0] - ends[1]) > 1  # they end at different minima
