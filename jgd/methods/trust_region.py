@@ -17,9 +17,17 @@ from jgd.linalg.dense import times, units
 from jgd.linalg.free import among, part, reduced
 from jgd.linalg.krylov import beyond
 from jgd.linalg.region import within_radius
+from jgd.linalg.rows import Rows, probed, unknown
+from jgd.linalg.rows import units as row_units
 from jgd.linalg.symmetric import eigh
 from jgd.linalg.truncated import forcing, normalized, steihaug
 from jgd.searches.trials import noise, told
+
+PAYS = 50
+"""A step of fewer products is conditioned well enough."""
+
+MOST_PROBES = 16
+"""So many products at most are spent on units in a step."""
 
 
 @record
@@ -33,7 +41,10 @@ class Exact:
 
     curvature: Callable = static(default=Objective.ravelled_hvp)
 
-    def look(self, f: Objective, p: Point) -> tuple[Any, Info]:
+    def init(self, point: Point) -> None:
+        """Nothing is kept from step to step."""
+
+    def look(self, f: Objective, p: Point, kept: None) -> tuple[Any, Info]:
         """Eigenvalues, eigenvectors, the gradient in their basis, 1/D, and which entries are free."""
         free = f.ravelled_free(p)
         hessian = reduced(f.hessian(p.x, self.curvature), free)
@@ -60,6 +71,10 @@ class Exact:
         d = times(move / scale, basis)
         return -jnp.sum(d * (g + values * d / 2)), 0
 
+    def learn(self, f: Objective, p: Point, kept: None, products: jax.Array) -> tuple[None, int]:
+        """Nothing, by no products."""
+        return None, 0
+
 
 @record
 class Truncated:
@@ -67,15 +82,20 @@ class Truncated:
 
     They end at a residual of min(1/2, sqrt |grad|) |grad|, at the radius, at negative curvature or
     after `most` products; where they end on the boundary early, the model is minimized in a larger Krylov
-    space. Memory: 18 copies of x.
+    space. Lengths are those of d in units in which the Hessian's rows are about equally long: a step that
+    took `PAYS` products or more takes a tenth as many to learn them. Memory: 22 copies of x.
     """
 
     most: int = static(default=100)
     curvature: Callable = static(default=Objective.ravelled_hvp)
 
-    def look(self, f: Objective, p: Point) -> tuple[Any, Info]:
-        """Nothing yet."""
-        return None, Info()
+    def init(self, point: Point) -> Rows:
+        """All units are 1."""
+        return unknown(tree.vector(point.x).size)
+
+    def look(self, f: Objective, p: Point, kept: Rows) -> tuple[Any, Info]:
+        """The units."""
+        return row_units(kept).astype(tree.vector(p.x).dtype), Info()
 
     def first_radius(self, f: Objective, p: Point, seen: Any) -> jax.Array:
         """1: a longer first step may lead into another basin."""
@@ -84,15 +104,30 @@ class Truncated:
     def minimum(self, f: Objective, p: Point, seen: Any, radius: jax.Array) -> tuple:
         """d, its length, the decrease that the model promises, and the number of products."""
         free = f.ravelled_free(p)
-        product, g, unit = normalized(among(self.curvature(f, p.x), free), part(tree.vector(p.grad), free))
+        bend = among(self.curvature(f, p.x), free)
+        g = seen * part(tree.vector(p.grad), free)
+        product, g, unit = normalized(lambda v: seen * bend(seen * v), g)
         ended = steihaug(product, g, radius, forcing(g, unit), min(self.most, 2 * g.size))
         ended = beyond(product, g, radius, ended)
-        return ended.d, jnp.linalg.norm(ended.d), ended.decrease * unit, ended.products
+        return seen * ended.d, jnp.linalg.norm(ended.d), ended.decrease * unit, ended.products
 
     def promise(self, f: Objective, p: Point, seen: Any, move: jax.Array) -> tuple[jax.Array, int]:
         """The decrease that the model promises of another move, and the products that it took."""
         g = tree.vector(p.grad)
         return -times(move, g + self.curvature(f, p.x)(move) / 2), 1
+
+    def learn(self, f: Objective, p: Point, kept: Rows, products: jax.Array) -> tuple[Rows, jax.Array]:
+        """What is known of the rows, and the products that took."""
+        probes = jnp.where(products >= PAYS, jnp.minimum(products // 10, MOST_PROBES), 0)
+        return probed(self.curvature(f, p.x), kept, probes, tree.vector(p.x).dtype), probes
+
+
+@record
+class Region:
+    """The radius, 0 where there is none yet, and what the model keeps."""
+
+    radius: jax.Array
+    kept: Any
 
 
 @record
@@ -117,17 +152,17 @@ class TrustRegion:
     name: str = static(default="trust_region")
     max_trials: int = static(default=40)
 
-    def init(self, f: Objective, point: Point) -> jax.Array:
+    def init(self, f: Objective, point: Point) -> Region:
         """No radius yet."""
-        return jnp.zeros((), tree.scalar_dtype(point.x))
+        return Region(jnp.zeros((), tree.scalar_dtype(point.x)), self.model.init(point))
 
-    def step(self, f: Objective, point: Point, state: jax.Array) -> Step:
+    def step(self, f: Objective, point: Point, state: Region) -> Step:
         """One accepted trial."""
-        dtype = state.dtype
+        dtype = state.radius.dtype
         x = tree.vector(point.x)
-        seen, looked = self.model.look(f, point)
+        seen, looked = self.model.look(f, point, state.kept)
         first = self.model.first_radius(f, point, seen) if self.first_radius is None else self.first_radius
-        radius = jnp.where(state > 0, state, jnp.asarray(first, dtype))
+        radius = jnp.where(state.radius > 0, state.radius, jnp.asarray(first, dtype))
         value, rounding = point.value.astype(dtype), noise(point, dtype)
 
         def trying(carry: tuple) -> jax.Array:
@@ -159,14 +194,16 @@ class TrustRegion:
         radius, trial, good, products, trials, at_first, inside, length = lax.while_loop(
             trying, attempt, start
         )
-        again = ~good & ~inside & (state > 0)
+        again = ~good & ~inside & (state.radius > 0)
         radius = jnp.where(again, nothing, radius)
         beneath = (at_first >= 0) & (at_first <= rounding)
         failure = jnp.where(beneath, Status.PRECISION_LIMIT, Status.SEARCH_FAILED)
         failure = jnp.where(again, Status.RUNNING, failure)
-        info = dataclasses.replace(told(length, good, trials, failure, products), hessians=looked.hessians)
-        return Step(tree.select(good, trial, point), radius, info)
+        kept, more = self.model.learn(f, point, state.kept, products)
+        info = told(length, good, trials, failure, products + more)
+        info = dataclasses.replace(info, hessians=looked.hessians)
+        return Step(tree.select(good, trial, point), Region(radius, kept), info)
 
-    def report(self, state: jax.Array) -> dict[str, jax.Array]:
+    def report(self, state: Region) -> dict[str, jax.Array]:
         """The radius of the next step."""
-        return {"radius": state}
+        return {"radius": state.radius}
