@@ -8,68 +8,74 @@ from jax import lax
 
 from jgd.core.record import record
 
-MEMORY = 16
-"""A new probe weighs at least one over this."""
+PROBES = 8
+"""Products for a look at the rows, a half of them for each estimate."""
+
+FALL = 2
+"""A look makes log2 w smaller by at most this: a row that is short now may soon be long again."""
 
 
 @record
 class Rows:
-    """Two estimates of log2 w, (2, n) in half precision, and how many probes they are from.
+    """Two estimates of log2 w, (2, n) in half precision, and how many products they are from.
 
     w makes the rows of W^-1/2 H W^-1/2 equally long, up to a common factor. The estimates are from separate
-    probes: what they have in common is H's, what they have not is chance.
+    products: what they have in common is H's, what they have not is chance.
     """
 
     logs: jax.Array
-    probes: jax.Array
+    products: jax.Array
 
 
 def unknown(n: int) -> Rows:
-    """No probe yet: all rows alike."""
+    """No look yet: all rows alike."""
     return Rows(jnp.zeros((2, n), jnp.float16), jnp.zeros((), jnp.int32))
 
 
-def probed(
-    product: Callable[[jax.Array], jax.Array], rows: Rows, probes: jax.Array, dtype: jnp.dtype
-) -> Rows:
-    """The estimates after so many more probes, each a product v -> H v with random signs, in turns.
+def looked(product: Callable[[jax.Array], jax.Array], rows: Rows, dtype: jnp.dtype) -> Rows:
+    """The estimates after another look, by `PROBES` products v -> H v of vectors of that dtype.
 
-    w <- (1 - omega) w + omega (H W^-1/2 u)^2, both over their means, omega from 1/2 down to 1/16. v is of
-    the given dtype; entries below its rounding of the largest count as that, and a probe that is not finite
-    changes nothing.
+    w <- sqrt(w mean (H W^-1/2 u)^2) over a few random u: the geometric mean of what was known and what is
+    seen, since a w that is too large makes what is seen too small by the same factor. It falls by `FALL` at
+    most. Entries below rounding of the largest count as that; zeros say nothing, nor do products that are
+    not finite.
 
-    Reference: Bradley & Murray (2011), Matrix-free approximate equilibration, section 3.
+    Reference: Bradley & Murray (2011), Matrix-free approximate equilibration, section 3. Theirs is the
+    arithmetic mean, which takes many more products where rows differ by orders of magnitude; the square
+    root is that of Ruiz (2001), A scaling algorithm to equilibrate both rows and columns norms in matrices.
     """
-    end = rows.probes + probes
+    n = rows.logs.shape[1]
+    units = jnp.exp2(-rows.logs.astype(jnp.float32) / 2)
 
-    def going(rows: Rows) -> jax.Array:
-        return rows.probes < end
+    def look(k: jax.Array, squares: jax.Array) -> jax.Array:
+        image = product((probe(rows.products + k, n) * units[k % 2]).astype(dtype))
+        ratios = (image / jnp.max(jnp.abs(image))).astype(jnp.float32)
+        return squares.at[k % 2].add(ratios**2)
 
-    def probe(rows: Rows) -> Rows:
-        k = rows.probes
-        w = jnp.exp2(rows.logs[k % 2].astype(jnp.float32))
-        image = product((signs(k, w.size) / jnp.sqrt(w)).astype(dtype))
-        largest = jnp.max(jnp.abs(image))
-        squares = jnp.maximum((image / largest).astype(jnp.float32) ** 2, float(jnp.finfo(dtype).eps))
-        omega = 1 / jnp.clip(2 ** jnp.floor(jnp.log2((k // 2 + 1).astype(jnp.float32)) - 1), 2, MEMORY)
-        following = jnp.log2((1 - omega) * w / jnp.mean(w) + omega * squares / jnp.mean(squares))
-        following = following.astype(rows.logs.dtype)
-        following = jnp.where(jnp.isfinite(largest) & (largest > 0), following, rows.logs[k % 2])
-        return Rows(lax.dynamic_update_index_in_dim(rows.logs, following, k % 2, 0), k + 1)
-
-    return lax.while_loop(going, probe, rows)
+    squares = lax.fori_loop(0, PROBES, look, jnp.zeros((2, n), jnp.float32))
+    largest = jnp.max(squares, axis=1, keepdims=True)
+    seen = jnp.log2(jnp.maximum(squares, largest * float(jnp.finfo(dtype).eps)))
+    known = rows.logs.astype(jnp.float32)
+    change = jnp.maximum((seen - jnp.mean(seen, axis=1, keepdims=True) - known) / 2, -FALL)
+    says = jnp.all(jnp.isfinite(squares)) & (squares > 0)
+    logs = known + jnp.where(says, change, 0)
+    logs = (logs - jnp.mean(logs, axis=1, keepdims=True)).astype(rows.logs.dtype)
+    return Rows(logs, rows.products + PROBES)
 
 
-def signs(k: jax.Array, n: int) -> jax.Array:
-    """The k-th vector of n random signs, from a hash of k and the index.
+def probe(k: jax.Array, n: int) -> jax.Array:
+    """The k-th random vector, (n,) in float32: signs times lengths from 3/4 to 5/4.
 
-    JAX's own generator would take longer to compile than all else here.
+    Signs alone may cancel in a row. From a hash of k and the index: JAX's own generator would take longer
+    to compile than all else here.
     """
     golden, other = jnp.uint32(0x9E3779B9), jnp.uint32(0x85EBCA6B)
     bits = lax.iota(jnp.uint32, n) * golden + k.astype(jnp.uint32) * other
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
         bits = (bits ^ (bits >> shift)) * jnp.uint32(factor)
-    return jnp.where((bits ^ (bits >> 16)) >> 31, 1, -1).astype(jnp.float32)
+    bits = bits ^ (bits >> 16)
+    length = 0.75 + (bits & 0xFFFF).astype(jnp.float32) / 0x1FFFE
+    return jnp.where(bits >> 31, length, -length)
 
 
 def units(rows: Rows) -> jax.Array:
@@ -78,8 +84,7 @@ def units(rows: Rows) -> jax.Array:
     log w is the mean of theirs times its reliability 2 r/(1 + r), r their correlation.
     Reference: Brown (1910), Some experimental results in the correlation of mental abilities.
     """
-    logs = rows.logs.astype(jnp.float32)
-    a, b = logs - jnp.mean(logs, axis=1, keepdims=True)
+    a, b = rows.logs.astype(jnp.float32)
     size = jnp.sqrt(jnp.sum(a * a) * jnp.sum(b * b))
     r = jnp.clip(jnp.sum(a * b) / jnp.where(size > 0, size, 1), 0, 1)
     return jnp.exp2(-r / (1 + r) * (a + b) / 2)

@@ -125,9 +125,9 @@ def trust_region_cg(radius: Any = None, most: int = 100) -> TrustRegion:
 
     x+ = x + d, d where conjugate gradients on the model have a residual of min(1/2, sqrt |grad|) |grad|;
     where they leave the radius or meet negative curvature, the minimum in a larger Krylov space. At most
-    `most` + 10 products v -> H v a trial. A step that took 50 or more takes up to 16 further ones to learn
+    `most` + 10 products v -> H v a trial. A step that took 50 or more takes 8 further ones to learn
     units of x in which the rows of H are about equally long; lengths are measured in them from then on.
-    `radius` is the first one, by default 1. Trials that failed are counted as rejected. A run takes 32
+    `radius` is the first one, by default 1. Trials that failed are counted as rejected. A run takes 31
     copies of x.
 
     Raises TypeError or ValueError for numbers that are not positive.

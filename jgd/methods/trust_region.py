@@ -17,7 +17,7 @@ from jgd.linalg.dense import times, units
 from jgd.linalg.free import among, part, reduced
 from jgd.linalg.krylov import beyond
 from jgd.linalg.region import within_radius
-from jgd.linalg.rows import Rows, probed, unknown
+from jgd.linalg.rows import PROBES, Rows, looked, unknown
 from jgd.linalg.rows import units as row_units
 from jgd.linalg.symmetric import eigh
 from jgd.linalg.truncated import forcing, normalized, steihaug
@@ -25,9 +25,6 @@ from jgd.searches.trials import noise, told
 
 PAYS = 50
 """A step of fewer products is conditioned well enough."""
-
-MOST_PROBES = 16
-"""So many products at most are spent on units in a step."""
 
 
 @record
@@ -83,7 +80,7 @@ class Truncated:
     They end at a residual of min(1/2, sqrt |grad|) |grad|, at the radius, at negative curvature or
     after `most` products; where they end on the boundary early, the model is minimized in a larger Krylov
     space. Lengths are those of d in units in which the Hessian's rows are about equally long: a step that
-    took `PAYS` products or more takes a tenth as many to learn them. Memory: 22 copies of x.
+    took `PAYS` products or more looks at the rows. Memory: 22 copies of x.
     """
 
     most: int = static(default=100)
@@ -118,8 +115,9 @@ class Truncated:
 
     def learn(self, f: Objective, p: Point, kept: Rows, products: jax.Array) -> tuple[Rows, jax.Array]:
         """What is known of the rows, and the products that took."""
-        probes = jnp.where(products >= PAYS, jnp.minimum(products // 10, MOST_PROBES), 0)
-        return probed(self.curvature(f, p.x), kept, probes, tree.vector(p.x).dtype), probes
+        pays, dtype = products >= PAYS, tree.vector(p.x).dtype
+        known = lax.cond(pays, lambda: looked(self.curvature(f, p.x), kept, dtype), lambda: kept)
+        return known, jnp.where(pays, PROBES, 0)
 
 
 @record
