@@ -45,20 +45,21 @@ def looked(product: Callable[[jax.Array], jax.Array], rows: Rows, dtype: jnp.dty
     root is that of Ruiz (2001), A scaling algorithm to equilibrate both rows and columns norms in matrices.
     """
     n = rows.logs.shape[1]
-    units = jnp.exp2(-rows.logs.astype(jnp.float32) / 2)
+    known = rows.logs.astype(jnp.float32)
+    scales = jnp.exp2(-known / 2)
 
     def look(k: jax.Array, squares: jax.Array) -> jax.Array:
-        image = product((probe(rows.products + k, n) * units[k % 2]).astype(dtype))
+        image = product((probe(rows.products + k, n) * scales[k % 2]).astype(dtype))
         ratios = (image / jnp.max(jnp.abs(image))).astype(jnp.float32)
-        return squares.at[k % 2].add(ratios**2)
+        return lax.dynamic_update_index_in_dim(squares, squares[k % 2] + ratios**2, k % 2, 0)
 
     squares = lax.fori_loop(0, PROBES, look, jnp.zeros((2, n), jnp.float32))
     largest = jnp.max(squares, axis=1, keepdims=True)
-    seen = jnp.log2(jnp.maximum(squares, largest * float(jnp.finfo(dtype).eps)))
-    known = rows.logs.astype(jnp.float32)
-    change = jnp.maximum((seen - jnp.mean(seen, axis=1, keepdims=True) - known) / 2, -FALL)
+    seen = jnp.log2(jnp.maximum(squares, largest * float(jnp.finfo(dtype).eps) ** 2))
     says = jnp.all(jnp.isfinite(squares)) & (squares > 0)
-    logs = known + jnp.where(says, change, 0)
+    moved = seen - known
+    moved = moved - jnp.mean(moved, axis=1, keepdims=True, where=says)
+    logs = known + jnp.where(says, jnp.maximum(moved / 2, -FALL), 0)
     logs = (logs - jnp.mean(logs, axis=1, keepdims=True)).astype(rows.logs.dtype)
     return Rows(logs, rows.products + PROBES)
 

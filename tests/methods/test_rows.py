@@ -20,8 +20,8 @@ def beside(v):
     return 4 * v - jnp.roll(v, 1).at[0].set(0) - jnp.roll(v, -1).at[-1].set(0)
 
 
-def after(product, n, looks, dtype=np.dtype("float64")):
-    look = jax.jit(lambda rows: looked(product, rows, dtype))
+def after(product, n, looks, dtype="float64"):
+    look = jax.jit(lambda rows: looked(product, rows, np.dtype(dtype)))
     rows = unknown(n)
     for _ in range(looks):
         rows = look(rows)
@@ -29,60 +29,69 @@ def after(product, n, looks, dtype=np.dtype("float64")):
 
 
 def test_a_matrix_in_bad_units_is_seen_in_good_ones():
-    """Rows of D A D, with D over six decades: the units found leave less than one in a condition of 1e12."""
-    rows = after(lambda v: SIZES * beside(SIZES * v), N, 32)
-    found = np.asarray(units(rows), float)
+    """Rows of D A D, D over six decades: the condition of 1e12 is gone in as few products as 64."""
     dense = np.asarray(SIZES)[:, None] * np.asarray(jax.vmap(beside)(jnp.eye(N))) * np.asarray(SIZES)
     assert np.linalg.cond(dense) > 1e12
-    assert np.linalg.cond(found[:, None] * dense * found) < 10
-    assert int(rows.probes) == 32
+    for looks, condition in ((1, 1e7), (4, 500), (8, 10), (50, 10)):
+        rows = after(lambda v: SIZES * beside(SIZES * v), N, looks)
+        found = np.asarray(units(rows), float)
+        assert np.linalg.cond(found[:, None] * dense * found) < condition
+        assert int(rows.products) == PROBES * looks
 
 
 def test_where_all_rows_are_alike_chance_makes_no_units():
-    """Single probes of it differ by a factor of nine from row to row."""
-    product = jax.jit(lambda v: 2 * v - jnp.roll(v, 1) - jnp.roll(v, -1))
-    for probes in (2, 5, 16, 200):
-        found = units(after(product, 10_000, probes))
+    """What is seen of them differs by more than ten times from row to row."""
+
+    def alike(v):
+        return 2 * v - jnp.roll(v, 1) - jnp.roll(v, -1)
+
+    for looks in (1, 2, 5, 30):
+        rows = after(alike, 10_000, looks)
+        found = units(rows)
+        assert float(jnp.max(rows.logs) - jnp.min(rows.logs)) > 2
         assert float(jnp.max(found) / jnp.min(found)) < 1.2
 
 
-def test_no_probe_and_probes_that_say_nothing_leave_all_units_at_1():
+def test_what_says_nothing_leaves_all_units_at_1():
     ones = np.ones(N)
     assert np.array_equal(units(unknown(N)), ones)
     for nothing in (lambda v: 0 * v, lambda v: v * jnp.nan, lambda v: v.at[3].set(jnp.inf)):
-        rows = after(nothing, N, 8)
-        assert int(rows.probes) == 8
+        rows = after(nothing, N, 3)
+        assert int(rows.products) == 3 * PROBES
         assert np.array_equal(units(rows), ones)
 
 
-def test_a_row_of_zeros_stays_in_range():
-    """The other rows are in units of their own all the same, in float32 as in float64."""
-    lengths = np.ones(N)
-    lengths[:10], lengths[10:20] = 0, 1e4
-    for dtype in ("float32", "float64"):
-        rows = after(lambda v: v * jnp.asarray(lengths, v.dtype), N, 400, np.dtype(dtype))
-        found = np.asarray(units(rows))
-        assert np.isfinite(found).all()
-        assert found[20:] / found[10] == pytest.approx(1e2, rel=0.02)
-        assert (found[:10] > found[20]).all()
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [1e-30, 1.0, 1e30])
+def test_lengths_whose_squares_are_out_of_range_are_told_apart(dtype, size):
+    lengths = jnp.asarray(size * np.where(np.arange(N) < 9, 1e2, 1.0), dtype)
+    found = np.asarray(units(after(lambda v: lengths * v, N, 8, dtype)))
+    assert found[9:] / found[8] == pytest.approx(10, rel=0.2)
 
 
-def test_further_probes_go_on_where_the_earlier_ones_ended():
-    def product(v):
-        return SIZES * beside(v * SIZES)
-
-    whole = after(product, N, 12)
-    parts = jax.jit(lambda rows: probed(product, rows, 7, np.dtype("float64")))(after(product, N, 5))
-    assert isinstance(parts, Rows)
-    assert int(parts.probes) == 12
-    assert np.array_equal(whole.logs, parts.logs)
+def test_a_row_of_zeros_keeps_its_unit_and_the_others_get_theirs():
+    lengths = jnp.asarray(np.repeat([0.0, 1e2, 1.0], [10, 190, 200]))
+    found = np.asarray(units(after(lambda v: lengths * v, N, 8)))
+    assert found[200:] / found[10] == pytest.approx(10, rel=0.2)
+    assert (found[:10] == found[0]).all()
+    assert found[10] < found[0] < found[200]
 
 
-def test_signs_are_as_good_as_thrown():
-    """Means, neighbors and other vectors: all within five standard deviations of nothing."""
+def test_short_rows_get_longer_units_step_by_step():
+    lengths = jnp.asarray(np.where(np.arange(N) == 0, 1e-6, 1.0))
+    for looks in (1, 2, 3):
+        found = np.asarray(units(after(partial(jnp.multiply, lengths), N, looks)))
+        assert found[0] / found[1] == pytest.approx(2.0**looks, rel=0.2)
+
+
+def test_vectors_are_as_good_as_thrown():
+    """Signs, neighbors and other vectors: all within five standard deviations of nothing."""
     n, most = 10_000, 5 / np.sqrt(10_000)
-    thrown = np.stack([np.asarray(signs(jnp.int32(k), n)) for k in range(20)])
-    assert set(np.unique(thrown)) == {-1.0, 1.0}
+    thrown = np.stack([np.asarray(probe(jnp.int32(k), n)) for k in range(20)])
+    assert 0.75 <= np.abs(thrown).min() < 0.7501
+    assert 1.2499 < np.abs(thrown).max() <= 1.25
+    assert np.abs(thrown).mean() == pytest.approx(1, abs=2e-3)
+    thrown = np.sign(thrown)
     assert np.abs(thrown.mean(axis=1)).max() < most
     between = thrown @ thrown.T / n
     assert np.abs(between[~np.eye(20, dtype=bool)]).max() < most
@@ -92,30 +101,31 @@ def test_signs_are_as_good_as_thrown():
 
 def bad_units(x):
     """Bounded below by its only minimum, 1/SIZES; in y = SIZES x its Hessian has a condition number of 30."""
-    y = SIZES * x - 1
+    y = SIZES.astype(x.dtype) * x - 1
     return jnp.sum(y * beside(y)) / 2 + jnp.sum(y**4)
 
 
 @pytest.mark.parametrize("method", [None, jgd.trust_region_cg(), jgd.trust_region_cg(most=1000)])
-def test_units_of_x_matter_little_to_the_matrix_free_one(method):
-    """Without them it took 26 steps and 3,000 products, or did not get there in 1,000 steps."""
-    result = jgd.minimize(bad_units, jnp.zeros(N), method, gtol=0.0, target=1e-8, max_steps=1000)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_units_of_x_matter_little_to_the_matrix_free_one(method, dtype):
+    """Without units of rows it took thousands of products."""
+    start = jnp.zeros(N, dtype)
+    result = jgd.minimize(bad_units, start, method, gtol=0.0, target=1e-4, max_steps=1000)
     assert result.status is jgd.Status.TARGET_REACHED
-    assert result.work.hvps < 600
-    np.testing.assert_allclose(SIZES * result.x, 1, atol=1e-3)
+    assert result.work.hvps < 1200
+    np.testing.assert_allclose(np.asarray(SIZES) * np.asarray(result.x), 1, atol=1e-2)
 
 
-def test_probes_are_counted_among_the_products():
+def test_looks_at_the_rows_are_counted_among_the_products():
     counting = Counting(bad_units, N)
-    result = jgd.minimize(counting.fun, jnp.zeros(N), jgd.trust_region_cg(), max_steps=20)
-    counting.reset()
-    result = jgd.minimize(counting.fun, jnp.zeros(N), jgd.trust_region_cg(), max_steps=20)
-    rows = result.carry.motion.at.state.kept
-    assert int(rows.probes) > 10
+    for _ in range(2):
+        counting.reset()
+        result = jgd.minimize(counting.fun, jnp.zeros(N), jgd.trust_region_cg(), max_steps=12)
+    assert int(result.carry.motion.at.state.kept.products) > 0
     assert counting.counts()["hvps"] == result.work.hvps
 
 
-def test_steps_of_few_products_take_no_probe():
+def test_steps_of_few_products_take_no_look():
     result = jgd.minimize(lambda x: jnp.sum(x**2 + x**4), jnp.ones(N), jgd.trust_region_cg())
     assert result.success
-    assert int(result.carry.motion.at.state.kept.probes) == 0
+    assert int(result.carry.motion.at.state.kept.products) == 0
