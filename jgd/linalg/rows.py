@@ -32,8 +32,10 @@ def unknown(n: int) -> Rows:
     return Rows(jnp.zeros((2, n), jnp.float16), jnp.zeros((), jnp.int32))
 
 
-def looked(product: Callable[[jax.Array], jax.Array], rows: Rows, dtype: jnp.dtype) -> Rows:
-    """The estimates after another look, by `PROBES` products v -> H v of vectors of that dtype.
+def looked(
+    product: Callable[[jax.Array], jax.Array], rows: Rows, dtype: jnp.dtype, probes: jax.Array
+) -> Rows:
+    """The estimates after another look, by so many products v -> H v of vectors of that dtype.
 
     w <- sqrt(w mean (H W^-1/2 u)^2) over a few random u: the geometric mean of what was known and what is
     seen, since a w that is too large makes what is seen too small by the same factor. It falls by `FALL` at
@@ -53,7 +55,7 @@ def looked(product: Callable[[jax.Array], jax.Array], rows: Rows, dtype: jnp.dty
         ratios = (image / jnp.max(jnp.abs(image))).astype(jnp.float32)
         return lax.dynamic_update_index_in_dim(squares, squares[k % 2] + ratios**2, k % 2, 0)
 
-    squares = lax.fori_loop(0, PROBES, look, jnp.zeros((2, n), jnp.float32))
+    squares = lax.fori_loop(0, probes, look, jnp.zeros((2, n), jnp.float32))
     largest = jnp.max(squares, axis=1, keepdims=True)
     seen = jnp.log2(jnp.maximum(squares, largest * float(jnp.finfo(dtype).eps) ** 2))
     says = jnp.all(jnp.isfinite(squares)) & (squares > 0)
@@ -61,7 +63,7 @@ def looked(product: Callable[[jax.Array], jax.Array], rows: Rows, dtype: jnp.dty
     moved = moved - jnp.mean(moved, axis=1, keepdims=True, where=says)
     logs = known + jnp.where(says, jnp.maximum(moved / 2, -FALL), 0)
     logs = (logs - jnp.mean(logs, axis=1, keepdims=True)).astype(rows.logs.dtype)
-    return Rows(logs, rows.products + PROBES)
+    return Rows(logs, rows.products + probes)
 
 
 def probe(k: jax.Array, n: int) -> jax.Array:

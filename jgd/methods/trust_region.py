@@ -115,9 +115,9 @@ class Truncated:
 
     def learn(self, f: Objective, p: Point, kept: Rows, products: jax.Array) -> tuple[Rows, jax.Array]:
         """What is known of the rows, and the products that took."""
-        pays, dtype = products >= PAYS, tree.vector(p.x).dtype
-        known = lax.cond(pays, lambda: looked(self.curvature(f, p.x), kept, dtype), lambda: kept)
-        return known, jnp.where(pays, PROBES, 0)
+        probes = jnp.where(products >= PAYS, PROBES, 0)
+        product, dtype = self.curvature(f, p.x), tree.vector(p.x).dtype
+        return lax.cond(probes > 0, lambda: looked(product, kept, dtype, probes), lambda: kept), probes
 
 
 @record

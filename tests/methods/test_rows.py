@@ -21,7 +21,7 @@ def beside(v):
 
 
 def after(product, n, looks, dtype="float64"):
-    look = jax.jit(lambda rows: looked(product, rows, np.dtype(dtype)))
+    look = jax.jit(lambda rows: looked(product, rows, np.dtype(dtype), PROBES))
     rows = unknown(n)
     for _ in range(looks):
         rows = look(rows)
