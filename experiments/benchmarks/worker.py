@@ -1,5 +1,6 @@
 """The worker of the benchmark: a process that makes runs, each under a time limit."""
 
+import gc
 import multiprocessing
 import time
 import traceback
@@ -50,7 +51,10 @@ def _made(task: dict[str, Any], watch: bool) -> tuple[Any, Any, Any]:
 
 
 def _first(task: dict[str, Any]) -> dict[str, Any]:
-    """A first call and a warm one, and what they found by our own evaluation."""
+    """A first call and a warm one, and what they found by our own evaluation.
+
+    Python collects what earlier runs have left, which may take seconds, before the warm ones begin.
+    """
     import jax
     import numpy as np
 
@@ -62,6 +66,7 @@ def _first(task: dict[str, Any]) -> dict[str, Any]:
     x = jax.block_until_ready(x)
     first = time.perf_counter() - began
     warm = []
+    gc.collect()
     while len(warm) < 3 and sum(warm) < 1.0:
         began = time.perf_counter()
         jax.block_until_ready(solve(x0)[0])
