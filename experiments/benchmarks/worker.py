@@ -15,16 +15,21 @@ WATCH = 2.0
 
 
 def work(connection: Any, wide: bool, problem: str) -> None:
-    """The worker: load the collection of a problem, then make the runs that it is told of."""
+    """The worker: load the collection of a problem, then make the runs that it is told of.
+
+    Python collects what earlier runs have left, which may take seconds, between runs only.
+    """
     import jax
 
     jax.config.update("jax_enable_x64", wide)
     from experiments.benchmarks.collection import named
 
     named(problem)
+    gc.disable()
     connection.send("ready")
     while True:
         task = connection.recv()
+        gc.collect()
         for part in ("first", "watched"):
             try:
                 connection.send(globals()[f"_{part}"](task))
@@ -51,10 +56,7 @@ def _made(task: dict[str, Any], watch: bool) -> tuple[Any, Any, Any]:
 
 
 def _first(task: dict[str, Any]) -> dict[str, Any]:
-    """A first call and a warm one, and what they found by our own evaluation.
-
-    Python collects what earlier runs have left, which may take seconds, before the warm ones begin.
-    """
+    """A first call and a warm one, and what they found by our own evaluation."""
     import jax
     import numpy as np
 
@@ -66,7 +68,6 @@ def _first(task: dict[str, Any]) -> dict[str, Any]:
     x = jax.block_until_ready(x)
     first = time.perf_counter() - began
     warm = []
-    gc.collect()
     while len(warm) < 3 and sum(warm) < 1.0:
         began = time.perf_counter()
         jax.block_until_ready(solve(x0)[0])

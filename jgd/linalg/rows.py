@@ -12,7 +12,7 @@ PROBES = 8
 """Products for a look at the rows, a half of them for each estimate."""
 
 FALL = 2
-"""A look makes log2 w smaller by at most this: a row that is short now may soon be long again."""
+"""A look makes log2 w smaller by at most this: a row that is short here may be long nearby."""
 
 
 @record
@@ -39,8 +39,8 @@ def looked(
 
     w <- sqrt(w mean (H W^-1/2 u)^2) over a few random u: the geometric mean of what was known and what is
     seen, since a w that is too large makes what is seen too small by the same factor. It falls by `FALL` at
-    most. Entries below rounding of the largest count as that; zeros say nothing, nor do products that are
-    not finite.
+    most. Entries below rounding of the largest count as that; rows of zeros stay as they are, and all rows
+    do where a product is not finite.
 
     Reference: Bradley & Murray (2011), Matrix-free approximate equilibration, section 3. Theirs is the
     arithmetic mean, which takes many more products where rows differ by orders of magnitude; the square
@@ -51,18 +51,19 @@ def looked(
     scales = jnp.exp2(-known / 2)
 
     def look(k: jax.Array, squares: jax.Array) -> jax.Array:
-        image = product((probe(rows.products + k, n) * scales[k % 2]).astype(dtype))
-        ratios = (image / jnp.max(jnp.abs(image))).astype(jnp.float32)
-        return lax.dynamic_update_index_in_dim(squares, squares[k % 2] + ratios**2, k % 2, 0)
+        sizes = jnp.abs(product((probe(rows.products + k, n) * scales[k % 2]).astype(dtype)))
+        ratios = jnp.maximum(sizes / jnp.max(sizes), jnp.finfo(dtype).eps)
+        more = jnp.where(sizes > 0, ratios.astype(jnp.float32), 0) ** 2
+        return lax.dynamic_update_index_in_dim(squares, squares[k % 2] + more, k % 2, 0)
 
     squares = lax.fori_loop(0, probes, look, jnp.zeros((2, n), jnp.float32))
-    largest = jnp.max(squares, axis=1, keepdims=True)
-    seen = jnp.log2(jnp.maximum(squares, largest * float(jnp.finfo(dtype).eps) ** 2))
     says = jnp.all(jnp.isfinite(squares)) & (squares > 0)
-    moved = seen - known
-    moved = moved - jnp.mean(moved, axis=1, keepdims=True, where=says)
-    logs = known + jnp.where(says, jnp.maximum(moved / 2, -FALL), 0)
-    logs = (logs - jnp.mean(logs, axis=1, keepdims=True)).astype(rows.logs.dtype)
+
+    def centered(v: jax.Array) -> jax.Array:
+        return v - jnp.mean(v, axis=1, keepdims=True, where=says)
+
+    change = centered(jnp.maximum(centered(jnp.log2(squares) - known) / 2, -FALL))
+    logs = (known + jnp.where(says, change, 0)).astype(rows.logs.dtype)
     return Rows(logs, rows.products + probes)
 
 
@@ -85,7 +86,8 @@ def units(rows: Rows) -> jax.Array:
     """w^-1/2 as far as the two estimates agree, (n,) in float32: ones where they have nothing in common.
 
     log w is the mean of theirs times its reliability 2 r/(1 + r), r their correlation.
-    Reference: Brown (1910), Some experimental results in the correlation of mental abilities.
+    Reference: Brown (1910), Some experimental results in the correlation of mental abilities; Kelley (1927),
+    Interpretation of educational measurements, for shrinking by it.
     """
     a, b = rows.logs.astype(jnp.float32)
     size = jnp.sqrt(jnp.sum(a * a) * jnp.sum(b * b))

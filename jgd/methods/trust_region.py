@@ -24,7 +24,7 @@ from jgd.linalg.truncated import forcing, normalized, steihaug
 from jgd.searches.trials import noise, told
 
 PAYS = 50
-"""A step of fewer products is conditioned well enough."""
+"""A step of fewer products is too cheap for a look at the rows to pay."""
 
 
 @record
@@ -79,8 +79,9 @@ class Truncated:
 
     They end at a residual of min(1/2, sqrt |grad|) |grad|, at the radius, at negative curvature or
     after `most` products; where they end on the boundary early, the model is minimized in a larger Krylov
-    space. Lengths are those of d in units in which the Hessian's rows are about equally long: a step that
-    took `PAYS` products or more looks at the rows. Memory: 22 copies of x.
+    space. All lengths are those in units in which the Hessian's rows are about equally long: a step that
+    took `PAYS` products or more looks at the rows, those of entries that a bound holds included.
+    Memory: 22 copies of x.
     """
 
     most: int = static(default=100)
@@ -95,8 +96,8 @@ class Truncated:
         return row_units(kept).astype(tree.vector(p.x).dtype), Info()
 
     def first_radius(self, f: Objective, p: Point, seen: Any) -> jax.Array:
-        """1: a longer first step may lead into another basin."""
-        return jnp.ones((), tree.scalar_dtype(p.x))
+        """1 in x: a longer first step may lead into another basin."""
+        return (1 / jnp.max(seen)).astype(tree.scalar_dtype(p.x))
 
     def minimum(self, f: Objective, p: Point, seen: Any, radius: jax.Array) -> tuple:
         """d, its length, the decrease that the model promises, and the number of products."""

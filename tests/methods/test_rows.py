@@ -69,12 +69,22 @@ def test_lengths_whose_squares_are_out_of_range_are_told_apart(dtype, size):
     assert found[9:] / found[8] == pytest.approx(10, rel=0.2)
 
 
-def test_a_row_of_zeros_keeps_its_unit_and_the_others_get_theirs():
-    lengths = jnp.asarray(np.repeat([0.0, 1e2, 1.0], [10, 190, 200]))
-    found = np.asarray(units(after(lambda v: lengths * v, N, 8)))
-    assert found[200:] / found[10] == pytest.approx(10, rel=0.2)
-    assert (found[:10] == found[0]).all()
-    assert found[10] < found[0] < found[200]
+@pytest.mark.parametrize("short", [1e-2, 1e-12])
+def test_a_row_of_zeros_keeps_its_unit_and_the_others_get_theirs(short):
+    """Where the others' change is cut off at its most, too."""
+    lengths = jnp.asarray(np.repeat([0.0, short, 1.0], [10, 190, 200]))
+    for looks in (8, 40):
+        found = np.asarray(units(after(lambda v: lengths * v, N, looks)))
+        assert found[:10] == pytest.approx(1, rel=0.2)
+        assert np.exp(np.mean(np.log(found))) == pytest.approx(1, rel=0.05)
+    assert found[10] / found[200] == pytest.approx(short**-0.5, rel=0.2)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_shortest_rows_are_not_taken_for_rows_of_zeros(dtype):
+    lengths = jnp.asarray(np.repeat([1e-30, 1.0], [40, 360]), dtype)
+    found = np.asarray(units(after(lambda v: lengths * v, N, 60, dtype)))
+    assert found[0] / found[-1] > float(jnp.finfo(dtype).eps) ** -0.5
 
 
 def test_short_rows_get_longer_units_step_by_step():
