@@ -204,7 +204,7 @@ def started(*arguments: str, cwd: Path) -> subprocess.Popen:
     )
 
 
-ENDLESS = ("my_model.py:loss", "--x0", "3,1", "--x64", "--max-steps", "2000000000")
+ENDLESS = ("my_model.py:loss", "--x0", "3,1", "--x64", "--max-steps", "500000000")
 ENDLESS += ("--method", "gradient_descent", "--set", "learning_rate=1e-12")
 
 
@@ -240,7 +240,7 @@ def test_a_request_to_end_the_process_does_so_without_progress_too(folder):
 def test_a_run_that_is_saved_exits_75_and_goes_on_by_resume(folder):
     """By SIGTERM, as it comes from a scheduler, sent twice."""
     rate = ("--method", "gradient_descent", "--set", "learning_rate=1e-9")
-    steps = ("--gtol", "0", "--max-steps", "100000000")
+    steps = ("--gtol", "0", "--max-steps", "500000000")
     command = ("run", "my_model.py:loss", "--x0", "3,1", "--x64", *rate, *steps)
     process = started(*command, "--progress", "--checkpoint", "saved", cwd=folder)
     assert process.stderr is not None
