@@ -204,7 +204,7 @@ def started(*arguments: str, cwd: Path) -> subprocess.Popen:
     )
 
 
-ENDLESS = ("my_model.py:loss", "--x0", "3,1", "--x64", "--max-steps", "500000000")
+ENDLESS = ("my_model.py:loss", "--x0", "3,1", "--x64", "--max-steps", "2000000000")
 ENDLESS += ("--method", "gradient_descent", "--set", "learning_rate=1e-12")
 
 
