@@ -82,7 +82,7 @@ def probe(k: jax.Array, n: int) -> jax.Array:
     return jnp.where(bits >> 31, length, -length)
 
 
-def units(rows: Rows) -> jax.Array:
+def row_units(rows: Rows) -> jax.Array:
     """w^-1/2 as far as the two estimates agree, (n,) in float32: ones where they have nothing in common.
 
     log w is the mean of theirs times its reliability 2 r/(1 + r), r their correlation.

@@ -17,8 +17,7 @@ from jgd.linalg.dense import times, units
 from jgd.linalg.free import among, part, reduced
 from jgd.linalg.krylov import beyond
 from jgd.linalg.region import within_radius
-from jgd.linalg.rows import PROBES, Rows, looked, unknown
-from jgd.linalg.rows import units as row_units
+from jgd.linalg.rows import PROBES, Rows, looked, row_units, unknown
 from jgd.linalg.symmetric import eigh
 from jgd.linalg.truncated import forcing, normalized, steihaug
 from jgd.searches.trials import noise, told

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jgd
-from jgd.linalg.rows import PROBES, looked, probe, units, unknown
+from jgd.linalg.rows import PROBES, looked, probe, row_units, unknown
 from tests.contract.counting import Counting
 
 N = 400
@@ -34,7 +34,7 @@ def test_a_matrix_in_bad_units_is_seen_in_good_ones():
     assert np.linalg.cond(dense) > 1e12
     for looks, condition in ((1, 1e7), (4, 500), (8, 10), (50, 10)):
         rows = after(lambda v: SIZES * beside(SIZES * v), N, looks)
-        found = np.asarray(units(rows), float)
+        found = np.asarray(row_units(rows), float)
         assert np.linalg.cond(found[:, None] * dense * found) < condition
         assert int(rows.products) == PROBES * looks
 
@@ -47,26 +47,26 @@ def test_where_all_rows_are_alike_chance_makes_no_units():
 
     for looks in (1, 2, 5, 30):
         rows = after(alike, 10_000, looks)
-        found = units(rows)
+        found = row_units(rows)
         assert float(jnp.max(rows.logs) - jnp.min(rows.logs)) > 2
         assert float(jnp.max(found) / jnp.min(found)) < 1.2
 
 
 @pytest.mark.parametrize("nothing", [lambda v: 0 * v, lambda v: v * jnp.nan, lambda v: v.at[3].set(jnp.inf)])
 def test_what_says_nothing_changes_nothing(nothing):
-    assert np.array_equal(units(unknown(N)), np.ones(N))
+    assert np.array_equal(row_units(unknown(N)), np.ones(N))
     known = after(lambda v: SIZES * v, N, 2)
     rows = jax.jit(lambda rows: looked(nothing, rows, np.dtype("float64"), jnp.int32(PROBES)))(known)
     assert int(rows.products) == 3 * PROBES
     assert np.array_equal(rows.logs, known.logs)
-    assert not np.array_equal(units(rows), np.ones(N))
+    assert not np.array_equal(row_units(rows), np.ones(N))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("size", [1e-30, 1.0, 1e30])
 def test_lengths_whose_squares_are_out_of_range_are_told_apart(dtype, size):
     lengths = jnp.asarray(size * np.where(np.arange(N) < 9, 1e2, 1.0), dtype)
-    found = np.asarray(units(after(lambda v: lengths * v, N, 8, dtype)))
+    found = np.asarray(row_units(after(lambda v: lengths * v, N, 8, dtype)))
     assert found[9:] / found[8] == pytest.approx(10, rel=0.2)
 
 
@@ -75,7 +75,7 @@ def test_a_row_of_zeros_keeps_its_unit_and_the_others_get_theirs(short):
     """Where the others' change is cut off at its most, too."""
     lengths = jnp.asarray(np.repeat([0.0, short, 1.0], [10, 190, 200]))
     for looks in (8, 40):
-        found = np.asarray(units(after(lambda v: lengths * v, N, looks)))
+        found = np.asarray(row_units(after(lambda v: lengths * v, N, looks)))
         assert found[:10] == pytest.approx(1, rel=0.2)
         assert np.exp(np.mean(np.log(found))) == pytest.approx(1, rel=0.05)
     assert found[10] / found[200] == pytest.approx(short**-0.5, rel=0.2)
@@ -84,14 +84,14 @@ def test_a_row_of_zeros_keeps_its_unit_and_the_others_get_theirs(short):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_shortest_rows_are_not_taken_for_rows_of_zeros(dtype):
     lengths = jnp.asarray(np.repeat([1e-30, 1.0], [40, 360]), dtype)
-    found = np.asarray(units(after(lambda v: lengths * v, N, 60, dtype)))
+    found = np.asarray(row_units(after(lambda v: lengths * v, N, 60, dtype)))
     assert found[0] / found[-1] > float(jnp.finfo(dtype).eps) ** -0.5
 
 
 def test_short_rows_get_longer_units_step_by_step():
     lengths = jnp.asarray(np.where(np.arange(N) == 0, 1e-6, 1.0))
     for looks in (1, 2, 3):
-        found = np.asarray(units(after(partial(jnp.multiply, lengths), N, looks)))
+        found = np.asarray(row_units(after(partial(jnp.multiply, lengths), N, looks)))
         assert found[0] / found[1] == pytest.approx(2.0**looks, rel=0.2)
 
 
