@@ -24,14 +24,15 @@ Solve = Callable[[Any], tuple[Any, str, int]]
 
 
 def of_jgd(method: Callable[[], Any] | None) -> Callable[..., Solve]:
-    """jgd's front door; the answer is where it converged, else the best point that it saw."""
+    """jgd's front door; the answer is x, but the best point where a run was cut short or failed."""
 
     def make(fun: Callable, n: int, cap: int | None) -> Solve:
         given = {} if cap is None else {"gtol": GTOL, "max_steps": cap}
 
         def solve(x0: Any) -> tuple[Any, str, int]:
             result = jgd.minimize(fun, x0, None if method is None else method(), **given)
-            x = result.x if result.success else result.best_x
+            settled = result.success or result.status == jgd.Status.PRECISION_LIMIT
+            x = result.x if settled else result.best_x
             return x, result.status.name, result.steps
 
         return solve

@@ -1,5 +1,6 @@
 """What a compiled program hands back, in few arrays: each takes the time of a thousand numbers."""
 
+import time
 from math import prod
 from typing import Any
 
@@ -11,6 +12,9 @@ from jgd.core.record import record, static
 
 SMALL = 1024
 """Leaves of at most so many entries are put together."""
+
+AWAKE = 2e-4
+"""So many seconds are waited awake: to be woken takes longer than many a small program runs."""
 
 
 @record
@@ -56,7 +60,7 @@ def packed(tree: Any, given: Any = None) -> Packed:
 def unpacked(p: Packed) -> Any:
     """The tree, once it is there; what was put together is NumPy's now. Other threads run meanwhile."""
     structure, layout = p.layout
-    vectors = [np.asarray(vector.block_until_ready()) for vector in p.vectors]
+    vectors = [np.asarray(_there(vector)) for vector in p.vectors]
     leaves = []
     for vector, start, shape in layout:
         if vector is None:
@@ -66,3 +70,12 @@ def unpacked(p: Packed) -> Any:
         else:
             leaves.append(vectors[vector][start : start + prod(shape)].reshape(shape))
     return structure.unflatten(leaves)
+
+
+def _there(array: jax.Array) -> jax.Array:
+    """The array, once it is there."""
+    until = time.perf_counter() + AWAKE
+    while time.perf_counter() < until:
+        if array.is_ready():  # pyright: ignore[reportAttributeAccessIssue]
+            return array
+    return array.block_until_ready()
