@@ -64,7 +64,8 @@ def check(fun: Callable, x0: Any, *, args: tuple = (), has_aux: bool = False, se
     point = jax.device_get(jax.jit(Objective.evaluate)(objective, x))
     facts = [f"{tree.size(x):,} parameters in {tree.dtype(x)}, value {float(point.value):.6g} at the start."]
     warnings = list(_dtypes(x0, x, point.value))
-    errors = list(_finiteness(point))
+    fault = objective.fault()
+    errors = [fault] if fault else list(_finiteness(point))
     if not errors:
         found = _differences(objective, x, point, seed)
         (facts if found.startswith("The gradient agrees") else warnings).append(found)

@@ -29,7 +29,7 @@ def load(text: str, x0: str | None, seed: int | None, has_aux: bool = False) -> 
 
     source, colon, attribute = text.rpartition(":")
     found = find(text) if colon else _named(text, seed)
-    start = None if x0 is None else _start(x0)
+    start = getattr(found, "start", None) if x0 is None else _start(x0)
     if isinstance(found, Problem):
         problem = found if start is None else dataclasses.replace(found, x0=start)
     elif not callable(found):

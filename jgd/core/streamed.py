@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jgd.core import tree
 from jgd.core.examples import Examples, accumulated, scale_of
 from jgd.core.record import record, static
 
@@ -127,16 +128,17 @@ class Reader:
                 raise ValueError(
                     f"{leaf.name}: asked for rows {start:,} to {stop - 1:,}, it gave {len(rows):,}."
                 )
+            rows = _cast(leaf.name, rows, dtype)
             if i not in self._sound:
                 _check_finite(leaf.name, rows, start)
             if len(rows) < self.size:
                 rows = np.concatenate([rows, np.repeat(rows[-1:], self.size - len(rows), axis=0)])
-            made.append(np.ascontiguousarray(rows, dtype))
+            made.append(rows)
         self._sound.add(i)
         return self._structure.unflatten(made)
 
     def _taken(self, indices: np.ndarray) -> Any:
-        made = [np.ascontiguousarray(leaf.take(indices), dtype) for leaf, dtype in self._pairs()]
+        made = [_cast(leaf.name, leaf.take(indices), dtype) for leaf, dtype in self._pairs()]
         for leaf, rows in zip(self._leaves, made, strict=True):
             _check_finite(leaf.name, rows, indices)
         return self._structure.unflatten(made)
@@ -153,6 +155,13 @@ class _Held:
 
     def take(self, indices: np.ndarray) -> np.ndarray:
         return self.array[indices]
+
+
+def _cast(name: str, rows: np.ndarray, dtype: Any) -> np.ndarray:
+    """Rows in a dtype of JAX; floats that it does not hold are infinite."""
+    tree.check_range(name, rows, dtype)
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(rows, dtype)
 
 
 def _check_finite(name: str, rows: np.ndarray, places: Any) -> None:

@@ -49,10 +49,31 @@ def plain(x: Tree) -> Tree:
 
 
 def placed(x: Tree) -> Tree:
-    """Data with arrays of JAX for leaves, of NumPy's by one copy at most: JAX may share their memory."""
-    return strong(
-        jax.tree.map(lambda leaf: jax.device_put(leaf) if isinstance(leaf, np.ndarray) else leaf, x)
-    )
+    """Data with arrays of JAX for leaves, of NumPy's by one copy at most: JAX may share their memory.
+
+    Raises ValueError for whole numbers of 64 bits that 32 cannot hold: JAX would wrap them round.
+    """
+
+    def array(leaf: Any) -> Any:
+        if not isinstance(leaf, np.ndarray):
+            return leaf
+        check_range("data", leaf, jax.dtypes.canonicalize_dtype(leaf.dtype))
+        return jax.device_put(leaf)
+
+    return strong(jax.tree.map(array, x))
+
+
+def check_range(name: str, array: np.ndarray, dtype: Any) -> None:
+    """Raise for whole numbers that a dtype of whole numbers cannot hold."""
+    if array.dtype == dtype or array.dtype.kind not in "iu" or not array.size:
+        return
+    held = np.iinfo(dtype)
+    for extreme in (array.min(), array.max()):
+        if not held.min <= extreme <= held.max:
+            raise ValueError(
+                f"{name}: {extreme} is more than {dtype} holds; give floats or smaller numbers, or enable 64 "
+                'bits by jax.config.update("jax_enable_x64", True).'
+            )
 
 
 def zeros_like(x: Tree) -> Tree:

@@ -4,11 +4,12 @@ import mmap
 import os
 from math import prod
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
 
-from jgd.data.files import features, labels, parquet, target_of
+from jgd.data.files import columns_of, features, labels, parquet
 
 
 def stream(source: Any, target: str | None = None) -> Any:
@@ -48,13 +49,15 @@ def stream(source: Any, target: str | None = None) -> Any:
             array = np.load(path, mmap_mode="r")
         except (ValueError, EOFError) as error:
             raise ValueError(f"source: {path} is not a whole .npy file of numbers.") from error
+        if not isinstance(array, np.memmap):
+            raise ValueError(
+                f"source: {path} is not a .npy file; an .npz holds several: save one by np.save."
+            )
         return MemoryMap(array)
     if path.suffix == ".parquet":
         file = parquet(path)
-        names = file.schema_arrow.names
-        found = target_of(names, target, path.name)
-        y = labels(file.read(columns=[found]), found, path.name)
-        return Parquet(path, [name for name in names if name != found]), y
+        found, names = columns_of(file.schema_arrow, target, path.name)
+        return Parquet(path, names), labels(file.read(columns=[found]), found, path.name)
     raise ValueError(f"source: {path.name} is none of .npy and .parquet.")
 
 
@@ -113,11 +116,16 @@ class Parquet:
         groups = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
         self._starts = np.concatenate([[0], np.cumsum(groups)])
         self.shape = int(self._starts[-1]), len(names)
-        self._path, self._batches, self._at = path, iter(()), -1
+        self._path, self._batches, self._at = path.absolute(), iter(()), -1
         self._rows = np.zeros((0, len(names)), self.dtype)
+        self._lock = Lock()
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """The rows from start to stop; those that follow the ones before are read on from there."""
+        with self._lock:
+            return self._read(start, stop)
+
+    def _read(self, start: int, stop: int) -> np.ndarray:
         if start != self._at:
             group = int(np.searchsorted(self._starts, start, "right")) - 1
             groups, size = range(group, len(self._starts) - 1), stop - start

@@ -22,6 +22,7 @@ def table(X: Any) -> Any:
         return X
     if is_sparse(X):
         return sparse_rows(X)
+    _unmasked("X", X)
     names = list(map(str, X.columns)) if hasattr(X, "columns") else None
     if names is not None:
         X = _of_columns(X, names)
@@ -47,6 +48,10 @@ def table(X: Any) -> Any:
 
 def _of_columns(X: Any, names: list[str]) -> np.ndarray:
     """A table whose columns may differ in kind, as an array of floats with NaN for what is missing."""
+    if not hasattr(X, "dtypes"):
+        raise TypeError(
+            f"X: tables of {type(X).__module__.partition('.')[0]} are not read; give X.to_pandas()."
+        )
     for name, kind in zip(names, X.dtypes, strict=True):
         if getattr(kind, "kind", "O") not in "fiub":
             raise TypeError(f"X: column {name!r} is not numeric; encode it as numbers first.")
@@ -57,6 +62,7 @@ def _of_columns(X: Any, names: list[str]) -> np.ndarray:
 def numbers(y: Any) -> np.ndarray:
     """What is to be foretold, as finite floats."""
     check_here("y", y)
+    _unmasked("y", y)
     made = np.asarray(y)
     if made.dtype.kind not in "fiub":
         raise TypeError(f"y must be numbers, got {made.dtype}.")
@@ -68,6 +74,7 @@ def numbers(y: Any) -> np.ndarray:
 def classes(y: Any) -> tuple[np.ndarray, np.ndarray]:
     """The classes in their order, and the place among them of every label, in 32 bits."""
     check_here("y", y)
+    _unmasked("y", y)
     made = _column(np.asarray(y))
     try:
         _refuse(~np.isfinite(made) if made.dtype.kind == "f" else made != made)
@@ -78,6 +85,12 @@ def classes(y: Any) -> tuple[np.ndarray, np.ndarray]:
     if len(known) < 2:
         raise ValueError(f"y has one class only, {known[0]!r}: there is nothing to tell apart.")
     return known, places.astype(np.int32)
+
+
+def _unmasked(name: str, array: Any) -> None:
+    """Raise for a masked array, whose mask would be lost."""
+    if np.ma.is_masked(array):
+        raise ValueError(f"{name} has masked entries; fill them in or leave those rows out.")
 
 
 def _refuse(bad: np.ndarray) -> None:

@@ -140,6 +140,14 @@ def test_a_bad_start_exits_6(told):
     assert "x0 must be a float array, got function" in output
 
 
+def test_a_model_brings_its_start(tmp_path):
+    (tmp_path / "fits.py").write_text(
+        "import numpy as np, jgd\nfit = jgd.models.linear(np.eye(3), np.arange(3.0), ridge=1.0)\n"
+    )
+    found = load(f"{tmp_path / 'fits.py'}:fit", None, None)
+    assert np.shape(found.x0) == (3,)
+
+
 def test_a_problem_takes_another_start_and_a_seed():
     problem = load("valley", "1.5,-2", None)
     np.testing.assert_array_equal(problem.x0, [1.5, -2.0])

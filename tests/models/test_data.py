@@ -1,6 +1,8 @@
 """Features from files, sparse ones, and classes that a linear function separates."""
 
 import bz2
+import json
+import re
 
 import jax
 import numpy as np
@@ -128,6 +130,73 @@ def test_what_a_file_lacks_is_named(tmp_path):
         jgd.data.read("people.json")
     with pytest.raises(ValueError, match=r"target: a.svm has no names"):
         jgd.data.read("a.svm", target="y")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", b"5.1,3.5,1\n4.9,3,0\n6,2.2,1\n", "first line, 5.1, 3.5, 1, …, is one of numbers"),
+        ("a.csv", b'a,b,y\n1,2,"no\n3,4,yes\n', "label of several lines: a quote before 'no"),
+        ("a.csv", b"a,b,y\n1,2,3\n4,5\n", "a.csv is not a table in CSV and UTF-8"),
+        ("a.csv", b"", "a.csv is not a table in CSV and UTF-8"),
+        ("a.csv", b"a,b,\xe9\n1,2,3\n", "a.csv is not a table in CSV and UTF-8"),
+        ("a.csv", b"a,b,y\n", "a.csv has a line of names and no rows"),
+        ("a.csv", b"a;b;y\n1;2;3\n", "not separated by commas"),
+        ("a.csv", b"a,a,y\n1,2,3\n", "several columns of the name a"),
+        ("a.csv", b"a,b,y\n1,2,\xe9\n", "text that is not UTF-8"),
+        (
+            "a.csv",
+            b"a,b,y\n1,2,3\n1,inf,3\n",
+            "column 'b' has 1 values that are missing or infinite, the first",
+        ),
+        ("a.csv", b"a,b,y\n1,2,3\n1,2,inf\n", "target 'y' has 1 values that are missing or infinite"),
+        ("a.txt", b"1,2,0\n3,4,1\n", "a.txt is not in LIBSVM's format"),
+        ("a.svm", b"1 1:2\n-1 1:nan\n", "a.svm: the row has 1 values that are missing or infinite"),
+        ("a.svm", b"1 1:2\ninf 1:1\n", "a.svm: the label has 1 values"),
+        ("a.svm.gz", b"1 1:2\n", "a.svm.gz is not in LIBSVM's format"),
+    ],
+)
+def test_a_file_that_would_be_misread_is_refused(tmp_path, name, content, said):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=re.escape(said)):
+        jgd.data.read(tmp_path / name)
+
+
+def test_spaces_around_labels_and_counted_names_are_no_matter(tmp_path):
+    (tmp_path / "a.csv").write_text("0,1,2\n1,2,no\n3,4, no\n5,6,yes \n")
+    X, y = jgd.data.read(tmp_path / "a.csv")
+    assert X.shape == (3, 2)
+    assert y.tolist() == ["no", "no", "yes"]
+
+
+def test_the_index_that_pandas_saves_is_neither_a_feature_nor_the_target(tmp_path):
+    import pyarrow
+    import pyarrow.parquet
+
+    path = tmp_path / "a.parquet"
+    columns = {"a": [1.0, 2.0, 3.0], "y": [5.0, 6.0, 7.0], "__index_level_0__": [3, 0, 2]}
+    kept = {b"pandas": json.dumps({"index_columns": ["__index_level_0__"]}).encode()}
+    pyarrow.parquet.write_table(pyarrow.table(columns).replace_schema_metadata(kept), path)
+    for read in (jgd.data.read, jgd.data.stream):
+        X, y = read(path)
+        assert X.shape == (3, 1)
+        assert y.tolist() == [5, 6, 7]
+        assert read(path, target="__index_level_0__")[1].tolist() == [3, 0, 2]
+    with pytest.raises(ValueError, match=r"path: .* is a folder; name one file in it"):
+        jgd.data.read(tmp_path)
+
+
+def test_masked_entries_and_tables_of_arrow_are_refused():
+    import pyarrow
+
+    X = np.ma.masked_equal([[1.0], [-999.0], [2.0]], -999.0)
+    with pytest.raises(ValueError, match="X has masked entries"):
+        jgd.models.linear(X, np.ones(3))
+    for make in (jgd.models.linear, jgd.models.logistic):
+        with pytest.raises(ValueError, match="y has masked entries"):
+            make(np.ones((3, 1)), np.ma.masked_equal([1.0, 2.0, 3.0], 2.0))
+    with pytest.raises(TypeError, match=r"X: tables of pyarrow are not read; give X.to_pandas\(\)"):
+        jgd.models.linear(pyarrow.table({"a": [1.0, 2.0]}), np.ones(2))
 
 
 SEPARATED = np.array([[2.0, 1.0], [1.0, 2.0], [-1.0, -1.5], [-2.0, -1.0]]), np.array([1, 1, -1, -1])

@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
@@ -261,6 +262,58 @@ def test_blocks_in_any_order_are_read_one_at_a_time(tmp_path):
         assert block[:length] == pytest.approx(X[20 * i : 20 * i + length])
 
 
+def test_sums_over_one_file_may_be_evaluated_in_several_threads(tmp_path):
+    rows, label = jgd.data.stream(as_parquet(tmp_path / "data.parquet", 10))
+    readers = [jgd.finite_sum(of_one, (rows, label), block_size=size).examples.reader for size in (7, 20)]
+
+    def read(reader):
+        for i in (0, 1, 2, 1, 0, 3) * 20:
+            (block, _), sound = reader.block(i)
+            start = reader.size * i
+            length = min(reader.size, COUNT - start)
+            assert sound == 1
+            assert (block[:length] == X[start : start + length]).all()
+
+    with ThreadPoolExecutor(2) as threads:
+        for found in [threads.submit(read, reader) for reader in readers]:
+            found.result()
+
+
+def test_a_file_is_found_after_a_change_of_folder(tmp_path, monkeypatch):
+    as_parquet(tmp_path / "data.parquet", 10)
+    monkeypatch.chdir(tmp_path)
+    rows, _ = jgd.data.stream("data.parquet")
+    monkeypatch.chdir("/")
+    assert rows.read(0, COUNT) == pytest.approx(X)
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_whole_numbers_that_would_wrap_round_are_refused(tmp_path, streamed):
+    with jax.enable_x64(False):
+        data = np.array([2**31 + 5, 3, 4, 5])
+        np.save(tmp_path / "n.npy", data)
+
+        def loss(w, row):
+            return (w - row.astype(jnp.float32)) ** 2
+
+        said = "2147483653 is more than int32 holds; give floats or smaller numbers"
+        if streamed:
+            fit = jgd.finite_sum(loss, jgd.data.stream(tmp_path / "n.npy"))
+            assert said in jgd.minimize(fit, np.float32(0)).message
+        else:
+            with pytest.raises(ValueError, match=f"data: {said}"):
+                jgd.finite_sum(loss, data)
+
+
+def test_a_check_says_what_is_wrong_with_the_data(tmp_path):
+    bad = X.copy()
+    bad[77, 3] = np.nan
+    np.save(tmp_path / "bad.npy", bad)
+    fit = jgd.finite_sum(of_one, (jgd.data.stream(tmp_path / "bad.npy"), Y))
+    (error,) = jgd.check(fit, START).errors
+    assert "bad.npy: row 77, column 3, is nan" in error
+
+
 def test_what_cannot_be_streamed_is_refused_in_a_sentence(tmp_path, saved):
     with pytest.raises(TypeError, match="source must be a NumPy memory map or a path, got ndarray"):
         jgd.data.stream(X)
@@ -272,6 +325,10 @@ def test_what_cannot_be_streamed_is_refused_in_a_sentence(tmp_path, saved):
         np.save(tmp_path / f"{name}.npy", array)
         with pytest.raises(ValueError, match=r"^source: a memory map must be in C order and in this"):
             jgd.data.stream(tmp_path / f"{name}.npy")
+    np.savez(tmp_path / "several.npz", X=X)
+    (tmp_path / "several.npz").rename(tmp_path / "several.npy")
+    with pytest.raises(ValueError, match=r"several.npy is not a .npy file; an .npz holds several"):
+        jgd.data.stream(tmp_path / "several.npy")
     (tmp_path / "empty.npy").touch()
     with pytest.raises(ValueError, match=r"^source: .*empty.npy is not a whole .npy file of numbers\.$"):
         jgd.data.stream(tmp_path / "empty.npy")
