@@ -178,5 +178,15 @@ def _first(found: End, done: int) -> End:
 
 def _told(batch: Batch) -> dict[str, str]:
     """What the runs are."""
-    digest = digest_of_json([contents(leaf) for leaf in jax.tree.leaves(batch.many)])
-    return fingerprint(*batch.one) | {"runs": f"{batch.count:,}", "problems": f"digest {digest}"}
+    program, x0 = batch.many
+    parts = {
+        "problems": (program.objective, x0),
+        "method's numbers": program.method,
+        "tolerances and budgets": program.stop,
+        "recorder": program.recorder,
+    }
+    digests = {
+        name: f"digest {digest_of_json([contents(leaf) for leaf in jax.tree.leaves(part)])}"
+        for name, part in parts.items()
+    }
+    return fingerprint(*batch.one) | {"runs": f"{batch.count:,}"} | digests

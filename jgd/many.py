@@ -84,7 +84,8 @@ def minimize_many(
       progress: as for `minimize`; it shows how many runs have ended, and how.
       time_limit: as for `minimize`. Once it is over no further run begins: those that are left end as
         TIME_LIMIT after no step, at their starts.
-      checkpoint: as for `minimize`; what is saved are the runs that have ended.
+      checkpoint: as for `minimize`; what is saved are the runs that have ended, so that tolerances and
+        budgets must be the same, too.
       every: as for `minimize`.
 
     With `progress`, `time_limit` or `checkpoint` the runs are made some at a time, and Ctrl-C or SIGTERM (in

@@ -46,6 +46,8 @@ class Saving:
             found = store.restore(lambda facts: self._expected(run, facts))
             self.run = run if found is None else self._restored(run, found)
             self._rows = Rows(store.folder / HISTORY, self.run.step if found else -1)
+            self.run = self.run.changed(origin=(*self.run.origin, *self._rows.notes))
+            self._before = (*self._before, *self._rows.notes)
             self._opened = opened.pop_all()
 
     def __enter__(self) -> "Saving":

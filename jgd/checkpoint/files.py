@@ -13,3 +13,10 @@ def write_at_once(path: Path, data: Any) -> None:
     except OSError:
         beside.unlink(missing_ok=True)
         raise
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file or folder to one that is not there yet, and tell which."""
+    taken = (path.with_name(f"damaged-{path.name}" + (f"-{i}" if i else "")) for i in range(10_000))
+    aside = next(one for one in taken if not one.exists())
+    return path.rename(aside)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jgd.checkpoint.files import write_at_once
+from jgd.checkpoint.files import set_aside, write_at_once
 
 Columns = dict[str, np.ndarray]
 """Arrays of one length by name, of which `step` rises."""
@@ -23,6 +23,9 @@ class Rows:
       path: the file; made if need be.
       upto: go on after the row of this step: later ones are taken away. -1 to begin anew.
 
+    Attributes:
+      notes: where the file was damaged, a sentence that says where it is set aside; its rows are left there.
+
     Raises:
       OSError: where it cannot be written.
 
@@ -37,17 +40,25 @@ class Rows:
     """
 
     def __init__(self, path: Any, upto: int = -1) -> None:
-        self._path = Path(path)
+        self._path, self.notes = Path(path), ()
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._path.touch()
-            steps = read_rows(self._path).get("step", np.zeros(0))
+            steps = self._steps()
             kept = steps[steps <= upto]
-            lines = self._path.read_bytes().split(b"\n")[: len(kept)]
+            lines = self._path.read_bytes().split(b"\n")[: len(kept)] if len(kept) else []
             write_at_once(self._path, b"".join(line + b"\n" for line in lines))
         except OSError as error:
             raise _unwritten(self._path, error) from error
         self._last = int(kept[-1]) if len(kept) else -1
+
+    def _steps(self) -> np.ndarray:
+        """The steps of the rows that are there."""
+        try:
+            return read_rows(self._path).get("step", np.zeros(0))
+        except ValueError as error:
+            self.notes = (f"{error} It is {set_aside(self._path).name} now, and its rows are begun anew.",)
+            return np.zeros(0)
 
     def append(self, columns: Columns) -> None:
         """Write the rows of later steps than the last one there; OSError, and none, where it fails."""
@@ -56,14 +67,16 @@ class Rows:
             return
         lists = [_plain(column[new]) for column in columns.values()]
         lines = [json.dumps(dict(zip(columns, row, strict=True))) + "\n" for row in zip(*lists, strict=True)]
-        size = self._path.stat().st_size
+        size = None
         try:
+            size = self._path.stat().st_size
             with self._path.open("ab", buffering=0) as file:
                 data = memoryview("".join(lines).encode())
                 while data:
                     data = data[file.write(data) :]
         except OSError as error:
-            os.truncate(self._path, size)
+            if size is not None and self._path.exists():
+                os.truncate(self._path, size)
             raise _unwritten(self._path, error) from error
         self._last = int(columns["step"][-1])
 
@@ -81,17 +94,19 @@ def read_rows(path: Any) -> Columns:
     rows = []
     for number, line in enumerate(lines, 1):
         try:
-            rows.append(json.loads(line))
+            row = json.loads(line)
         except ValueError:
-            raise ValueError(f"{path}: line {number:,} is damaged.") from None
+            row = None
+        if not isinstance(row, dict) or not isinstance(row.get("step"), int):
+            raise ValueError(f"{path}: line {number:,} is damaged.")
+        rows.append(row)
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: _array([row.get(name) for row in rows]) for name in names}
 
 
 def _unwritten(path: Path, error: OSError) -> OSError:
-    return OSError(
-        f"history: {path} cannot be written ({error.strerror or error}); the rows before are there."
-    )
+    there = "; the rows before are there" if path.exists() else ""
+    return OSError(f"history: {path} cannot be written ({error.strerror or error}){there}.")
 
 
 def _plain(column: np.ndarray) -> list:

@@ -15,7 +15,7 @@ import jax
 from jgd.checkpoint import archive
 from jgd.checkpoint.arrays import Arrays
 from jgd.checkpoint.digest import digest_of_file, digest_of_json
-from jgd.checkpoint.files import write_at_once
+from jgd.checkpoint.files import set_aside, write_at_once
 from jgd.checkpoint.lock import Lock
 
 KEPT = 2
@@ -68,6 +68,8 @@ class Store:
     def __init__(self, folder: Any) -> None:
         if jax.process_count() > 1:
             raise ValueError("checkpoint: runs of several processes cannot be saved yet: leave it out.")
+        if not isinstance(folder, str | os.PathLike):
+            raise TypeError(f"checkpoint must be the path of a folder, got {type(folder).__name__}.")
         self._arrays = Arrays()
         self.folder = Path(folder).absolute()
         self._lock = Lock(self.folder)
@@ -160,7 +162,7 @@ class Store:
                 damaged.append(folder)
                 continue
             for one in damaged:
-                one.rename(one.with_name(f"damaged-{one.name}"))
+                set_aside(one)
             self._newest = step
             return Restored(tree, step, told["facts"], tuple(notes))
         if damaged:

@@ -20,7 +20,8 @@ def resume(folder: Path) -> int:
     """
     folder = folder.resolve()
     arguments, where = noted(folder)
-    arguments.append(f"--checkpoint={folder}")
+    at = arguments.index("--") if "--" in arguments else len(arguments)
+    arguments.insert(at, f"--checkpoint={folder}")
     command = shlex.join(["jgd", "run", *arguments])
     try:
         os.chdir(where)

@@ -218,6 +218,41 @@ def test_many_runs_go_on_with_those_that_are_left(tmp_path):
         jgd.minimize_many(valley, starts() + 1, **options, checkpoint=tmp_path)
     with pytest.raises(ValueError, match="of another run: runs was 4 and is 5"):
         jgd.minimize_many(valley, starts(5), **options, checkpoint=tmp_path)
+    with pytest.raises(ValueError, match=r"of another run: tolerances and budgets was digest .* and is"):
+        jgd.minimize_many(valley, starts(), **options, gtol=1e-3, checkpoint=tmp_path)
+
+
+@pytest.mark.parametrize("content", ["garbage\n", "[1]\n", '{"step": 1}\n5\n'])
+def test_a_damaged_history_is_set_aside_and_the_run_goes_on(content, tmp_path):
+    def run(**options):
+        return jgd.minimize(valley, -jnp.ones(4), jgd.gradient_descent(1e-3), checkpoint=tmp_path, **options)
+
+    for steps in (20, 30):
+        run(max_steps=steps)
+        (tmp_path / "history.jsonl").write_text(content)
+    end = run(max_steps=50)
+    assert bits(end.x) == bits(jgd.minimize(valley, -jnp.ones(4), end.program.method, max_steps=50).x)
+    (note,) = [sentence for sentence in end.origin if "is damaged" in sentence]
+    assert note.endswith("It is damaged-history.jsonl-1 now, and its rows are begun anew.")
+    assert (tmp_path / "damaged-history.jsonl").read_text() == content
+    assert (tmp_path / "damaged-history.jsonl-1").read_text() == content
+    assert read_rows(tmp_path / "history.jsonl")["step"][-1] == 50
+
+
+def test_a_history_that_is_taken_away_ends_the_run_in_a_sentence(tmp_path):
+    def away(snapshot):
+        (tmp_path / "history.jsonl").unlink(missing_ok=True)
+
+    with pytest.raises(OSError, match=r"history: .*history.jsonl cannot be written \(No such file"):
+        jgd.minimize(
+            valley, -jnp.ones(4), jgd.gradient_descent(1e-3), callback=away, checkpoint=tmp_path, gtol=0.0
+        )
+
+
+@pytest.mark.parametrize("folder", [5, b"saved"])
+def test_a_folder_that_is_no_path_is_refused(folder):
+    with pytest.raises(TypeError, match=r"checkpoint must be the path of a folder, got (int|bytes)"):
+        jgd.minimize(valley, -jnp.ones(4), checkpoint=folder)
 
 
 def test_many_runs_that_are_handed_over_too(tmp_path, handed_over):

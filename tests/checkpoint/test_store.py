@@ -134,6 +134,9 @@ def test_a_damaged_one_gives_way_to_the_one_before_and_is_set_aside(name, tmp_pa
         assert (tmp_path / "damaged-000000000200").is_dir()
         store.save(200, tree(200), {})
         assert store.restore(like).step == 200
+        damage(folder_of(tmp_path, 200))
+        assert store.restore(like).step == 100
+        assert (tmp_path / "damaged-000000000200-1").is_dir()
 
 
 def test_a_half_written_one_gives_way_to_the_one_before(tmp_path):

@@ -237,6 +237,14 @@ def test_a_request_to_end_the_process_does_so_without_progress_too(folder):
     assert out.startswith("INTERRUPTED: ")
 
 
+def test_resume_of_a_command_with_two_dashes(folder):
+    command = ("run", "--checkpoint", "dashed", "--max-steps", "3", "--x0", "3,1", "--", "my_model.py:loss")
+    first, again = jgd(*command, cwd=folder), jgd("resume", "dashed", cwd=folder)
+    assert again.returncode == first.returncode, again.stderr
+    assert "--checkpoint=" in again.stderr.split(" -- ")[0]
+    assert again.stdout.splitlines()[0] == first.stdout.splitlines()[0]
+
+
 def test_a_run_that_is_saved_exits_75_and_goes_on_by_resume(folder):
     """By SIGTERM, as it comes from a scheduler, sent twice."""
     rate = ("--method", "gradient_descent", "--set", "learning_rate=1e-9")
