@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import jgd
+from jgd.core.float64 import enable_x64
 from jgd.core.objective import Objective
 from tests.contract.counting import compilations
 from tests.sums.fits import COUNT, SIZE, START, WEIGHTS, X, Y, of_many, of_one, oracle, ridge
@@ -289,7 +290,7 @@ def test_a_file_is_found_after_a_change_of_folder(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("streamed", [True, False])
 def test_whole_numbers_that_would_wrap_round_are_refused(tmp_path, streamed):
-    with jax.enable_x64(False):
+    with enable_x64(False):
         data = np.array([2**31 + 5, 3, 4, 5])
         np.save(tmp_path / "n.npy", data)
 
