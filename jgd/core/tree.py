@@ -65,7 +65,7 @@ def placed(x: Tree) -> Tree:
 
 def check_range(name: str, array: np.ndarray, dtype: Any) -> None:
     """Raise for whole numbers that a dtype of whole numbers cannot hold."""
-    if array.dtype == dtype or array.dtype.kind not in "iu" or not array.size:
+    if array.dtype == dtype or {array.dtype.kind, np.dtype(dtype).kind} - set("iu") or not array.size:
         return
     held = np.iinfo(dtype)
     for extreme in (array.min(), array.max()):

@@ -175,4 +175,7 @@ def _arrow(part: str) -> Any:
 
 def parquet(path: Path) -> Any:
     """An open Parquet file."""
-    return _arrow("parquet").ParquetFile(path)
+    try:
+        return _arrow("parquet").ParquetFile(path)
+    except ValueError as error:
+        raise ValueError(f"{path.name} is not a Parquet file: {error}") from error

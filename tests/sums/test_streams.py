@@ -306,6 +306,14 @@ def test_whole_numbers_that_would_wrap_round_are_refused(tmp_path, streamed):
                 jgd.finite_sum(loss, data)
 
 
+def test_whole_numbers_of_a_stream_of_floats_are_cast():
+    counts = np.arange(COUNT * X.shape[1]).reshape(X.shape)
+    reader = jgd.finite_sum(of_one, (Counting(counts), Y), block_size=20).examples.reader
+    (block, _), sound = reader.block(0)
+    assert (sound, block.dtype) == (1, X.dtype)
+    assert (block == counts[:20]).all()
+
+
 def test_a_check_says_what_is_wrong_with_the_data(tmp_path):
     bad = X.copy()
     bad[77, 3] = np.nan
