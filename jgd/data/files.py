@@ -159,7 +159,12 @@ def _libsvm(path: Path) -> tuple[Any, np.ndarray]:
             f"{path.name} is not in LIBSVM's format, lines of a label and index:value pairs: {error}."
         ) from error
     _refuse(f"{path.name}: the label", ~np.isfinite(y))
-    _refuse(f"{path.name}: the row", np.isin(np.arange(len(y)), X.tocoo().row[~np.isfinite(X.data)]))
+    bad = X.tocoo().row[~np.isfinite(X.data)]
+    if bad.size:
+        raise ValueError(
+            f"{path.name}: row {bad.min():,} has a feature that is missing or infinite; fill it in or leave "
+            "that row out."
+        )
     return X, y
 
 

@@ -152,7 +152,7 @@ def test_what_a_file_lacks_is_named(tmp_path):
         ("a.csv", b"a,b,y\n1,2,3\n1,2,inf\n", "target 'y' has 1 values that are missing or infinite"),
         ("a.parquet", b"a,b,y\n1,2,3\n", "a.parquet is not a Parquet file"),
         ("a.txt", b"1,2,0\n3,4,1\n", "a.txt is not in LIBSVM's format"),
-        ("a.svm", b"1 1:2\n-1 1:nan\n", "a.svm: the row has 1 values that are missing or infinite"),
+        ("a.svm", b"1 1:2\n-1 1:nan\n", "a.svm: row 1 has a feature that is missing or infinite"),
         ("a.svm", b"1 1:2\ninf 1:1\n", "a.svm: the label has 1 values"),
         ("a.svm.gz", b"1 1:2\n", "a.svm.gz is not in LIBSVM's format"),
     ],
